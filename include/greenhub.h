@@ -1,0 +1,1133 @@
+/*
+ * greenhub.h - green threads for every language that can call C.
+ *
+ * Generated from src/ffi by cbindgen: change it there.
+ *
+ * A green thread runs plain blocking code on a C stack of its own; a hub, one per OS thread, runs
+ * another whenever one waits. Each OS thread gets its hub on first use. The code that an OS thread
+ * runs outside of every green thread, main() say, is its root: it may call whatever a green thread
+ * may, and while it waits, its hub runs the others.
+ *
+ * Results. A call returns a value >= 0, or a negative code: an errno with its sign turned
+ * (-ETIMEDOUT), or one of enum gh_error. errno is never the channel and is never changed.
+ * Every call may return GH_EPANIC, and every call that may make the hub of its OS thread may return
+ * what gh_hub_new() does; the single descriptions leave both out.
+ *
+ * Deadlines. A call that waits takes one absolute deadline last: nanoseconds on the clock of
+ * gh_now(). GH_NEVER waits for ever; a deadline in the past tries once. A deadline is never early,
+ * and late by what gh_hub_options.timer_slack allows.
+ *
+ * Cancellation. gh_cancel() makes the waiting call of a green thread return -ECANCELED, and every
+ * later call that may suspend, until its entry function returns.
+ *
+ * Threads. @thread says where a function may be called: "any" OS thread, whose own hub it then uses
+ * if it needs one; "hub", the OS thread that owns the hub, green thread or timer that is named;
+ * "root", that OS thread's code outside of every green thread. The wrong one is an error code.
+ * @suspends says whether other green threads may run before it returns.
+ *
+ * Ownership. borrow: read or written during the call only. keep: the library keeps the pointer as
+ * long as the text says. out: written on success only, unless the text says otherwise. own: an out
+ * parameter that the caller must release.
+ *
+ * Descriptors are plain POSIX descriptors. Close those that green threads wait on with gh_close().
+ */
+
+#ifndef GREENHUB_H
+#define GREENHUB_H
+
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* Version of this header. gh_version() tells that of the library. */
+#define GH_VERSION_MAJOR 0
+#define GH_VERSION_MINOR 1
+#define GH_VERSION_PATCH 0
+#define GH_VERSION_NUM ((GH_VERSION_MAJOR << 16) | (GH_VERSION_MINOR << 8) | GH_VERSION_PATCH)
+#define GH_VERSION_STRING "0.1.0"
+
+/* Version of the binary interface: the number in the soname. */
+#define GH_ABI_VERSION 0
+
+/* A deadline that never comes. */
+#define GH_NEVER INT64_MAX
+
+/* Results of our own. Every other negative result is an errno with its sign turned. */
+enum gh_error {
+    /** A bug inside libgreenhub was caught at its boundary. */
+    GH_EPANIC = -10001,
+    /** The caller cannot be suspended: it is a timer or post callback. */
+    GH_ENOTGREEN = -10002,
+    /** Every green thread waits for another one. */
+    GH_EDEADLOCK = -10003,
+    /** The object belongs to the hub of another OS thread. */
+    GH_EWRONGTHREAD = -10004,
+    /** Only the root of an OS thread may make this call. */
+    GH_ENOTROOT = -10005,
+    /** No such hub: it was freed, or never made. */
+    GH_ENOHUB = -10006
+};
+
+
+/**
+ * Guard stacks as the kernel does best: as GH_GUARD_MADVISE from Linux 6.13 on, else as
+ * GH_GUARD_MPROTECT.
+ */
+#define GH_GUARD_AUTO 0
+
+/**
+ * Guard stacks by MADV_GUARD_INSTALL, which takes no mapping of its own.
+ */
+#define GH_GUARD_MADVISE 1
+
+/**
+ * Guard stacks by mprotect(2), which takes two mappings each: about 32,000 stacks fit below the
+ * default vm.max_map_count.
+ */
+#define GH_GUARD_MPROTECT 2
+
+/**
+ * Spawn a green thread that nobody will join.
+ */
+#define GH_SPAWN_DETACHED 1
+
+/**
+ * The hub of one OS thread: an opaque handle, never to be dereferenced. A handle kept after
+ * gh_hub_free() is recognised as such, and gives GH_ENOHUB.
+ */
+typedef struct gh_hub gh_hub;
+
+/**
+ * How a hub is to be. Zero in a member means the default.
+ */
+typedef struct gh_hub_options {
+    /**
+     * sizeof(gh_hub_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * Bytes of address space for each stack, its guard included: 16384 to 1 GiB, rounded up to a
+     * power of two. Only what is touched is resident. Default 262144.
+     */
+    size_t stack_size;
+    /**
+     * Nanoseconds by which a deadline may be late so that several share one wake-up. The hub uses
+     * a thousandth of each wait, but no more than this. Default 1000000.
+     */
+    int64_t timer_slack;
+    /**
+     * Calls that may succeed at once before a green thread must let the others run. Default 128.
+     */
+    uint32_t budget;
+    /**
+     * The high-water mark: idle stacks that keep their pages for reuse. Default 4096.
+     */
+    uint32_t warm_stacks;
+    /**
+     * GH_GUARD_AUTO, GH_GUARD_MADVISE or GH_GUARD_MPROTECT. Default GH_GUARD_AUTO.
+     */
+    uint32_t guard;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_hub_options;
+
+/**
+ * What gh_hub_stats() fills in. Counts are of now unless they say otherwise.
+ */
+typedef struct gh_stats {
+    /**
+     * Green threads that have not ended, the root not counted.
+     */
+    uint64_t live;
+    /**
+     * Of them, those that can run.
+     */
+    uint64_t ready;
+    /**
+     * Green threads that have ended and wait for gh_join() or gh_detach().
+     */
+    uint64_t unjoined;
+    /**
+     * Green threads spawned since the hub was made.
+     */
+    uint64_t spawned;
+    /**
+     * Times that a green thread was switched to, since the hub was made.
+     */
+    uint64_t switches;
+    /**
+     * Times that the kernel was asked for readiness, since the hub was made.
+     */
+    uint64_t polls;
+    /**
+     * Readiness events received since the hub was made.
+     */
+    uint64_t events;
+    /**
+     * Posted callbacks run since the hub was made.
+     */
+    uint64_t posts;
+    /**
+     * Deadlines and timers pending.
+     */
+    uint64_t timers;
+    /**
+     * Descriptors registered for readiness.
+     */
+    uint64_t descriptors;
+    /**
+     * Stacks in use or idle.
+     */
+    uint64_t stacks;
+    /**
+     * Of them, idle ones that keep their pages.
+     */
+    uint64_t stacks_warm;
+    /**
+     * Of them, idle ones whose pages were given back.
+     */
+    uint64_t stacks_cold;
+    /**
+     * Bytes of address space for each stack, unless gh_spawn_options says otherwise.
+     */
+    uint64_t stack_size;
+    /**
+     * The guard method in use, GH_GUARD_MADVISE or GH_GUARD_MPROTECT; GH_GUARD_AUTO until the first
+     * stack is made.
+     */
+    uint64_t guard;
+} gh_stats;
+
+/**
+ * A function that the hub calls between green threads. It must not suspend (every call that would
+ * gives GH_ENOTGREEN), not throw, and not take long: everything else waits for it.
+ */
+typedef void (*gh_callback)(void *arg);
+
+/**
+ * A green thread, or the root of an OS thread. An id is never used twice: that of a green thread
+ * which was joined, or had been detached and has ended, gives -ESRCH. 0 is none.
+ */
+typedef uint64_t gh_thread;
+
+/**
+ * How a green thread is to be. Zero in a member means the default.
+ */
+typedef struct gh_spawn_options {
+    /**
+     * sizeof(gh_spawn_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * Bytes of address space for its stack, its guard included: 16384 to 1 GiB, rounded up to a
+     * power of two. Default: the hub's.
+     */
+    size_t stack_size;
+    /**
+     * (borrow) A name for diagnostics, at most 63 bytes. Default: none.
+     */
+    const char *name;
+    /**
+     * 0 or GH_SPAWN_DETACHED.
+     */
+    uint32_t flags;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_spawn_options;
+
+/**
+ * What a green thread runs, as with pthreads. It must return: not throw, not longjmp out.
+ */
+typedef void *(*gh_entry)(void *arg);
+
+/**
+ * A timer. An id is never used twice: that of a timer which has fired for the last time, or was
+ * cancelled, gives -ESRCH. 0 is none.
+ */
+typedef uint64_t gh_timer;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Tells the version of the library that is loaded, in the form of GH_VERSION_NUM.
+ *
+ * @return the version, major << 16 | minor << 8 | patch
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+uint32_t gh_version(void);
+
+/**
+ * Tells the version of the library that is loaded, as text.
+ *
+ * @return a static string such as "0.1.0", never NULL
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+const char *gh_version_string(void);
+
+/**
+ * Tells the version of the binary interface. A binding that loads the library at run time compares
+ * it with GH_ABI_VERSION of the header it was written for.
+ *
+ * @return the number in the library's soname
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+uint32_t gh_abi_version(void);
+
+/**
+ * Describes a result of any function of this header.
+ *
+ * @param code  a result; a value >= 0 is a success
+ * @return a static string, never NULL; "Unknown error" for a number in no table
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+const char *gh_strerror(int code);
+
+/**
+ * Names a result of any function of this header.
+ *
+ * @param code  a result; a value >= 0 is a success
+ * @return a static string such as "ETIMEDOUT" or "GH_EPANIC", never NULL; "OK" for a success,
+ *         "EUNKNOWN" for a number in no table
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+const char *gh_err_name(int code);
+
+/**
+ * Reads the clock of all deadlines: CLOCK_MONOTONIC, in nanoseconds.
+ *
+ * @return nanoseconds since an arbitrary start
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_now(void);
+
+/**
+ * Gives the deadline a number of milliseconds from now.
+ *
+ * @param ms  milliseconds; negative gives a deadline in the past
+ * @return the deadline; GH_NEVER when the sum lies beyond the clock
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_after_ms(int64_t ms);
+
+/**
+ * Gives the deadline a number of nanoseconds from now.
+ *
+ * @param ns  nanoseconds; negative gives a deadline in the past
+ * @return the deadline; GH_NEVER when the sum lies beyond the clock
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_after_ns(int64_t ns);
+
+/**
+ * Makes the hub of the calling OS thread. Only for options of one's own: every call that needs a hub
+ * makes one with the defaults.
+ *
+ * @param hub      (out, own) the hub; free it with gh_hub_free(). May be NULL
+ * @param options  (borrow) how the hub is to be; NULL for the defaults
+ * @return 0; -EEXIST if the OS thread has a hub; -EINVAL for a value out of range; -E2BIG if the
+ *         struct is longer than the library knows and not zero there; -EMFILE, -ENFILE or -ENOMEM
+ *         when the kernel refuses a poller; -EAGAIN when 32768 hubs live
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_hub_new(struct gh_hub **hub,
+               const struct gh_hub_options *options);
+
+/**
+ * Gives the hub of the calling OS thread, made on first use.
+ *
+ * @return (own) the hub, which gh_hub_free() frees, or the end of its OS thread once it is idle; NULL
+ *         if it could not be made (gh_hub_new() says why)
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+struct gh_hub *gh_hub_current(void);
+
+/**
+ * Runs the hub until no green thread and no timer is left, or gh_hub_stop() is called.
+ *
+ * @param hub  (borrow) the calling OS thread's hub
+ * @return 0 when nothing is left; 1 when gh_hub_stop() ended it; GH_EDEADLOCK when every green thread
+ *         waits for another one to end (gh_hub_dump() shows which); GH_ENOTROOT in a green thread or
+ *         a callback; GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL
+ * @thread root
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_hub_run(struct gh_hub *hub);
+
+/**
+ * Runs one turn of the hub, for a foreign event loop: takes in what has become ready and what is due,
+ * and lets every ready green thread run. Waits only if nothing is ready.
+ *
+ * @param hub       (borrow) the calling OS thread's hub
+ * @param deadline  how long it may wait for something to do; past: not at all
+ * @return 1 if green threads or timers are left, 0 if none; GH_ENOTROOT in a green thread or a
+ *         callback; GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL
+ * @thread root
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_hub_run_once(struct gh_hub *hub,
+                    int64_t deadline);
+
+/**
+ * Ends the hub's current gh_hub_run(), or its next one if none is running. Safe in a signal handler.
+ *
+ * @param hub  (borrow) any hub
+ * @return 0; GH_ENOHUB; -EINVAL for NULL
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_hub_stop(struct gh_hub *hub);
+
+/**
+ * Cancels every green thread of the hub, runs them until they have ended, and frees the hub. A green
+ * thread that does not heed its cancellation makes it fail at the deadline: nothing is freed then,
+ * and the hub works on. Timers and posts that are pending are dropped on success. A thread that ends
+ * meanwhile may not spawn others (-ECANCELED). Descriptors stay open: they are the caller's.
+ *
+ * @param hub       (borrow) the calling OS thread's hub; its handle and all its ids are stale
+ *                  afterwards
+ * @param deadline  how long the green threads have to end
+ * @return 0; -EBUSY if some have not; GH_ENOTROOT in a green thread or a callback; GH_EWRONGTHREAD;
+ *         GH_ENOHUB; -EINVAL for NULL
+ * @thread root
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_hub_free(struct gh_hub *hub,
+                int64_t deadline);
+
+/**
+ * Gives a descriptor that is readable when the hub has something to do: poll it in a foreign event
+ * loop, until gh_hub_next_deadline() at the latest, and call gh_hub_run_once() then. It belongs to
+ * the hub: do not read it, and do not close it.
+ *
+ * @param hub  (borrow) the calling OS thread's hub
+ * @return the descriptor; -ENOTSUP where readiness comes from poll(2), which has none;
+ *         GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_hub_fd(struct gh_hub *hub);
+
+/**
+ * Tells a foreign event loop when it must call gh_hub_run_once() at the latest. It may be earlier
+ * than the next deadline, never later.
+ *
+ * @param hub  (borrow) the calling OS thread's hub
+ * @return a deadline: 0 for now, GH_NEVER when only the descriptor of gh_hub_fd() matters;
+ *         GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_hub_next_deadline(struct gh_hub *hub);
+
+/**
+ * Fills in numbers about the hub.
+ *
+ * @param hub       (borrow) the calling OS thread's hub
+ * @param out       (out) the numbers; of a shorter struct than the library's only the first members
+ * @param out_size  sizeof(gh_stats)
+ * @return 0; GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL or a size of 0; -E2BIG for a size beyond
+ *         4096
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_hub_stats(struct gh_hub *hub, struct gh_stats *out, size_t out_size);
+
+/**
+ * Writes one line per green thread of the hub to a descriptor: its id, its name, its state, what it
+ * waits for and for how long yet. For people: the form may change.
+ *
+ * @param hub  (borrow) the calling OS thread's hub
+ * @param fd   where to write; the call waits, with its OS thread, until everything is written
+ * @return 0; GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL; what write(2) gives, such as -EBADF
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_hub_dump(struct gh_hub *hub, int fd);
+
+/**
+ * Has a callback run on a hub, in the order of the posts of one OS thread. It runs when the hub runs
+ * next: in gh_hub_run(), or while the hub's root waits. Neither locks nor allocates, and is safe in a
+ * signal handler.
+ *
+ * @param hub       (borrow) any hub
+ * @param callback  runs on the hub's OS thread, between green threads
+ * @param arg       (keep) passed to the callback; never touched
+ * @return 0; -EAGAIN if 1024 posts are pending at that hub; GH_ENOHUB; -EINVAL for a NULL hub or
+ *         callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_post(struct gh_hub *hub,
+            gh_callback callback,
+            void *arg);
+
+/**
+ * Makes a green thread on the hub of the calling OS thread. It runs when its turn comes, behind those
+ * that are ready.
+ *
+ * @param thread   (out) its id, for gh_join() or gh_detach(); NULL detaches it
+ * @param options  (borrow) how it is to be; NULL for the defaults
+ * @param entry    what it runs
+ * @param arg      (keep) passed to the entry; never touched
+ * @return 0; -EINVAL for a NULL entry, an unknown flag or a stack size out of range; -ERANGE for a
+ *         name over 63 bytes; -E2BIG if the struct is longer than the library knows and not zero
+ *         there; -ENOMEM if there is no memory for a stack, or no mapping left for its guard;
+ *         -ENOTSUP if the kernel lacks the guard method that the hub was told to use; -EAGAIN when
+ *         8388607 green threads live; -ECANCELED during gh_hub_free()
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_spawn(gh_thread *thread,
+             const struct gh_spawn_options *options,
+             gh_entry entry,
+             void *arg);
+
+/**
+ * Waits until a green thread has ended, and takes its result. Its id is stale afterwards.
+ *
+ * @param thread    a green thread of the calling OS thread
+ * @param result    (out) what its entry returned; may be NULL
+ * @param deadline  how long to wait; the green thread can still be joined after a failure
+ * @return 0; -ESRCH if there is no such green thread (any more); -EINVAL if it is detached, a root,
+ *         or being joined already; -EDEADLK if it is the caller; -ETIMEDOUT; -ECANCELED;
+ *         GH_EDEADLOCK when every green thread waits for another one; GH_ENOTGREEN in a callback;
+ *         GH_EWRONGTHREAD
+ * @thread hub
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_join(gh_thread thread, void **result, int64_t deadline);
+
+/**
+ * Gives up the right to join a green thread: what is left of it goes when it ends, or now.
+ *
+ * @param thread  a green thread of the calling OS thread
+ * @return 0; -ESRCH if there is no such green thread (any more); -EINVAL if it is detached already, a
+ *         root, or being joined; GH_EWRONGTHREAD
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_detach(gh_thread thread);
+
+/**
+ * Cancels a green thread: its waiting call returns -ECANCELED, and so does every later call of its
+ * that may suspend, until its entry returns. It is asked, not stopped.
+ *
+ * @param thread  a green thread of the calling OS thread, possibly the caller
+ * @return 0, also if it has ended and was not joined; -ESRCH if there is no such green thread (any
+ *         more); -EINVAL for a root; GH_EWRONGTHREAD
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_cancel(gh_thread thread);
+
+/**
+ * Shields the calling green thread from cancellation, for clean-up that must wait itself, or ends the
+ * shield. A cancellation that came meanwhile takes effect at the next call that may suspend.
+ *
+ * @param masked  1 to shield, 0 to end it
+ * @return what it was before, 0 or 1, to be restored; -EINVAL for another number; GH_ENOTGREEN in a
+ *         callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_cancel_mask(int masked);
+
+/**
+ * Lets every green thread that is ready run before the caller goes on.
+ *
+ * @return 0; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_yield(void);
+
+/**
+ * Sleeps until a deadline. A deadline in the past only yields; GH_NEVER sleeps until cancelled.
+ *
+ * @param deadline  when to go on
+ * @return 0; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_sleep_until(int64_t deadline);
+
+/**
+ * Sleeps for a number of milliseconds.
+ *
+ * @param ms  milliseconds; 0 or less only yields
+ * @return 0; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_sleep_ms(int64_t ms);
+
+/**
+ * Tells who calls.
+ *
+ * @return the running green thread or root; 0 in a callback, and on an OS thread without a hub
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+gh_thread gh_self(void);
+
+/**
+ * Names a green thread for diagnostics.
+ *
+ * @param thread  a green thread or root of the calling OS thread; 0 for the caller
+ * @param name    (borrow) at most 63 bytes; empty for none
+ * @return 0; -ERANGE for a longer name; -EINVAL for NULL; -ESRCH if there is no such green thread (any
+ *         more); GH_ENOTGREEN for 0 in a callback; GH_EWRONGTHREAD
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_set_name(gh_thread thread,
+                const char *name);
+
+/**
+ * Tells the name of a green thread.
+ *
+ * @param thread  a green thread or root of the calling OS thread; 0 for the caller
+ * @param buf     (out) the name and a terminating NUL; empty if it has none
+ * @param size    bytes of room in buf; 64 are always enough
+ * @return the length of the name; -ERANGE if it does not fit; -EINVAL for NULL; -ESRCH if there is no
+ *         such green thread (any more); GH_ENOTGREEN for 0 in a callback; GH_EWRONGTHREAD
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_name(gh_thread thread,
+            char *buf,
+            size_t size);
+
+/**
+ * Starts a timer on the hub of the calling OS thread. Its callback runs on the hub, between green
+ * threads. A pending timer keeps gh_hub_run() running.
+ *
+ * @param timer     (out) its id, for gh_timer_cancel(); may be NULL
+ * @param deadline  when it fires first; past: at once, but not before this call has returned
+ * @param period    nanoseconds from each turn to the next, 0 to fire once. Turns that were missed are
+ *                  left out; those after them come when they would have come
+ * @param callback  what to call
+ * @param arg       (keep) passed to the callback; never touched
+ * @return 0; -EINVAL for a NULL callback or a negative period; -EAGAIN when 8388608 timers are
+ *         pending
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_timer_start(gh_timer *timer,
+                   int64_t deadline,
+                   int64_t period,
+                   gh_callback callback,
+                   void *arg);
+
+/**
+ * Cancels a timer: its callback is not called any more. A periodic timer's own callback may do so.
+ *
+ * @param timer  a timer of the calling OS thread
+ * @return 0; -ESRCH if it has fired for the last time or was cancelled; GH_EWRONGTHREAD
+ * @thread hub
+ * @suspends no
+ * @since 0.1
+ */
+int gh_timer_cancel(gh_timer timer);
+
+/**
+ * Waits until a descriptor is ready.
+ *
+ * @param fd        any descriptor that poll(2) takes
+ * @param events    POLLIN, POLLOUT, POLLPRI or POLLRDHUP, or several of them
+ * @param deadline  how long to wait
+ * @return what it is ready for, as poll(2) tells it, POLLHUP and POLLERR included; -EBADF if it is not
+ *         open, or gh_close() closed it meanwhile; -EINVAL for other events or none; -ETIMEDOUT;
+ *         -ECANCELED; -ENOMEM; -ENOSPC; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_wait_fd(int fd,
+               int events,
+               int64_t deadline);
+
+/**
+ * Waits until one of several descriptors is ready, as poll(2). Without descriptors it sleeps.
+ *
+ * @param fds       (borrow) what to wait for, and the answers in revents; a negative descriptor is
+ *                  passed over
+ * @param count     how many there are
+ * @param deadline  how long to wait
+ * @return how many have answers, 0 at the deadline; -EINVAL for NULL with a count, or a count beyond
+ *         the limit on open descriptors; -EFAULT; -ECANCELED; -ENOMEM; -ENOSPC; GH_ENOTGREEN in a
+ *         callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_poll(struct pollfd *fds,
+            size_t count,
+            int64_t deadline);
+
+/**
+ * Makes a socket as socket(2), non-blocking and closed on exec. Any other socket does as well: those
+ * that are in blocking mode are left there, but for gh_connect(), gh_accept() and gh_sendfile(),
+ * which have no other way.
+ *
+ * @param domain    AF_INET, AF_INET6, AF_UNIX …
+ * @param type      SOCK_STREAM, SOCK_DGRAM …
+ * @param protocol  0 for the usual one
+ * @return the descriptor; what socket(2) gives, such as -EAFNOSUPPORT, -EINVAL, -EMFILE
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_socket(int domain,
+              int type,
+              int protocol);
+
+/**
+ * Connects a socket as connect(2). After a failure the socket is of no more use: close it.
+ *
+ * @param fd        a socket; put into non-blocking mode
+ * @param addr      (borrow) the peer's address
+ * @param len       its length in bytes
+ * @param deadline  how long to wait
+ * @return 0; what connect(2) gives, such as -ECONNREFUSED, -EBADF, -ENOTSOCK; -EINVAL for NULL;
+ *         -ETIMEDOUT, the network's or the deadline's; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_connect(int fd, const struct sockaddr *addr, socklen_t len, int64_t deadline);
+
+/**
+ * Makes a bound socket listen as listen(2).
+ *
+ * @param fd       a socket
+ * @param backlog  connections that may wait to be accepted
+ * @return 0; what listen(2) gives, such as -EADDRINUSE, -EBADF, -ENOTSOCK, -EOPNOTSUPP
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_listen(int fd, int backlog);
+
+/**
+ * Accepts a connection as accept4(2), non-blocking and closed on exec. A client that left before is
+ * passed over.
+ *
+ * @param fd        a listening socket; put into non-blocking mode
+ * @param addr      (out) the client's address; may be NULL
+ * @param len       (out) in: the room at addr, out: the address's length; NULL if addr is
+ * @param deadline  how long to wait
+ * @return the descriptor; what accept(2) gives, such as -EMFILE and -ENFILE at the limit on
+ *         descriptors (the client stays in the backlog), -EBADF, -ENOTSOCK, -EINVAL; -ETIMEDOUT;
+ *         -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_accept(int fd, struct sockaddr *addr, socklen_t *len, int64_t deadline);
+
+/**
+ * Shuts a connection down as shutdown(2).
+ *
+ * @param fd   a connected socket
+ * @param how  SHUT_RD, SHUT_WR or SHUT_RDWR
+ * @return 0; what shutdown(2) gives, such as -EBADF, -EINVAL, -ENOTCONN, -ENOTSOCK
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_shutdown(int fd, int how);
+
+/**
+ * Closes a descriptor as close(2). Green threads that wait on it, on whatever hub, get -EBADF, and
+ * nothing that is known of it is taken for the next descriptor of its number.
+ *
+ * @param fd  any descriptor
+ * @return 0; -EBADF if it is not open; what close(2) gives, such as -EIO, with the descriptor closed
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_close(int fd);
+
+/**
+ * Receives as recv(2): at least one byte, or the end.
+ *
+ * @param fd        a socket, in blocking mode or not
+ * @param buf       (out) what was received
+ * @param len       bytes of room at buf
+ * @param flags     as for recv(2). MSG_DONTWAIT gives -EAGAIN instead of waiting, MSG_WAITALL waits
+ *                  for len bytes
+ * @param deadline  how long to wait
+ * @return the bytes received, 0 at the end of the stream; what recv(2) gives, such as -ECONNRESET,
+ *         -ENOTCONN, -EBADF, -ENOTSOCK; -EINVAL for NULL or a length beyond SSIZE_MAX; -EAGAIN;
+ *         -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_recv(int fd, void *buf, size_t len, int flags, int64_t deadline);
+
+/**
+ * Sends as send(2), possibly less than everything; gh_send_all() sends everything. SIGPIPE is never
+ * raised.
+ *
+ * @param fd        a connected socket, in blocking mode or not
+ * @param buf       (borrow) what to send
+ * @param len       its length in bytes
+ * @param flags     as for send(2). MSG_DONTWAIT gives -EAGAIN instead of waiting
+ * @param deadline  how long to wait for room
+ * @return the bytes taken; what send(2) gives, such as -EPIPE, -ECONNRESET, -EBADF, -ENOTSOCK;
+ *         -EINVAL for NULL or a length beyond SSIZE_MAX; -EAGAIN; -ETIMEDOUT; -ECANCELED;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_send(int fd, const void *buf, size_t len, int flags, int64_t deadline);
+
+/**
+ * Receives as recvfrom(2).
+ *
+ * @param fd        a socket, in blocking mode or not
+ * @param buf       (out) what was received
+ * @param len       bytes of room at buf
+ * @param flags     as for recvfrom(2)
+ * @param addr      (out) the sender's address; may be NULL
+ * @param addrlen   (out) in: the room at addr, out: the address's length; NULL if addr is
+ * @param deadline  how long to wait
+ * @return the bytes received; what recvfrom(2) gives, such as -ECONNREFUSED, -EBADF, -ENOTSOCK;
+ *         -EINVAL for NULL or a length beyond SSIZE_MAX; -EAGAIN; -ETIMEDOUT; -ECANCELED;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_recvfrom(int fd,
+                    void *buf,
+                    size_t len,
+                    int flags,
+                    struct sockaddr *addr,
+                    socklen_t *addrlen,
+                    int64_t deadline);
+
+/**
+ * Sends as sendto(2). SIGPIPE is never raised.
+ *
+ * @param fd        a socket, in blocking mode or not
+ * @param buf       (borrow) what to send
+ * @param len       its length in bytes
+ * @param flags     as for sendto(2)
+ * @param addr      (borrow) whom to send it to; NULL for the connected peer
+ * @param addrlen   its length in bytes
+ * @param deadline  how long to wait for room
+ * @return the bytes taken; what sendto(2) gives, such as -EMSGSIZE, -EDESTADDRREQ, -EBADF, -ENOTSOCK;
+ *         -EINVAL for NULL or a length beyond SSIZE_MAX; -EAGAIN; -ETIMEDOUT; -ECANCELED;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_sendto(int fd,
+                  const void *buf,
+                  size_t len,
+                  int flags,
+                  const struct sockaddr *addr,
+                  socklen_t addrlen,
+                  int64_t deadline);
+
+/**
+ * Receives a message as recvmsg(2), passed descriptors included.
+ *
+ * @param fd        a socket, in blocking mode or not
+ * @param msg       (borrow) where to put it; its lengths and flags are updated on success
+ * @param flags     as for recvmsg(2)
+ * @param deadline  how long to wait
+ * @return the bytes received, 0 at the end of a stream; what recvmsg(2) gives, such as -EMSGSIZE,
+ *         -EBADF, -ENOTSOCK; -EINVAL for NULL; -EAGAIN; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a
+ *         callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_recvmsg(int fd, struct msghdr *msg, int flags, int64_t deadline);
+
+/**
+ * Sends a message as sendmsg(2), descriptors included. SIGPIPE is never raised.
+ *
+ * @param fd        a socket, in blocking mode or not
+ * @param msg       (borrow) what to send
+ * @param flags     as for sendmsg(2)
+ * @param deadline  how long to wait for room
+ * @return the bytes taken; what sendmsg(2) gives, such as -EPIPE, -EMSGSIZE, -EBADF, -ENOTSOCK;
+ *         -EINVAL for NULL; -EAGAIN; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_sendmsg(int fd, const struct msghdr *msg, int flags, int64_t deadline);
+
+/**
+ * Reads as read(2), from a socket, a pipe, a terminal or whatever can be polled. A descriptor that is
+ * no socket and in blocking mode is polled before it is read; its mode may be shared with other
+ * processes and is left alone. A regular file is read at once: the OS thread waits for the disk.
+ *
+ * @param fd        any descriptor
+ * @param buf       (out) what was read
+ * @param len       bytes of room at buf
+ * @param deadline  how long to wait
+ * @return the bytes read, 0 at the end; what read(2) gives, such as -EIO, -EISDIR, -EBADF; -EINVAL
+ *         for NULL or a length beyond SSIZE_MAX; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_read(int fd,
+                void *buf,
+                size_t len,
+                int64_t deadline);
+
+/**
+ * Writes as write(2), possibly less than everything: to a pipe or terminal in blocking mode at most
+ * 4096 bytes. SIGPIPE is never raised. For modes and files see gh_read().
+ *
+ * @param fd        any descriptor
+ * @param buf       (borrow) what to write
+ * @param len       its length in bytes
+ * @param deadline  how long to wait for room
+ * @return the bytes taken; what write(2) gives, such as -EPIPE, -ENOSPC, -EBADF; -EINVAL for NULL or
+ *         a length beyond SSIZE_MAX; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_write(int fd,
+                 const void *buf,
+                 size_t len,
+                 int64_t deadline);
+
+/**
+ * Reads into several buffers as readv(2). For modes and files see gh_read().
+ *
+ * @param fd        any descriptor
+ * @param iov       (borrow) the buffers
+ * @param count     how many there are, at most 1024
+ * @param deadline  how long to wait
+ * @return the bytes read, 0 at the end; what readv(2) gives, such as -EIO, -EBADF; -EINVAL for NULL
+ *         or a count out of range; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_readv(int fd, const struct iovec *iov, int count, int64_t deadline);
+
+/**
+ * Writes from several buffers as writev(2), possibly less than everything. For modes and files see
+ * gh_write().
+ *
+ * @param fd        any descriptor
+ * @param iov       (borrow) the buffers
+ * @param count     how many there are, at most 1024
+ * @param deadline  how long to wait for room
+ * @return the bytes taken; what writev(2) gives, such as -EPIPE, -EBADF; -EINVAL for NULL or a count
+ *         out of range; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_writev(int fd,
+                  const struct iovec *iov,
+                  int count,
+                  int64_t deadline);
+
+/**
+ * Sends a whole buffer over a stream. SIGPIPE is never raised.
+ *
+ * @param fd        a connected stream socket, in blocking mode or not
+ * @param buf       (borrow) what to send
+ * @param len       its length in bytes
+ * @param flags     as for send(2)
+ * @param sent      (out) the bytes taken, also after a failure; may be NULL
+ * @param deadline  how long to wait, over all
+ * @return len; what gh_send() gives, with part of the buffer sent: -EPIPE, -ECONNRESET, -EBADF,
+ *         -ENOTSOCK, -EINVAL, -EAGAIN, -ETIMEDOUT, -ECANCELED, GH_ENOTGREEN
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_send_all(int fd, const void *buf, size_t len, int flags, size_t *sent, int64_t deadline);
+
+/**
+ * Receives exactly as many bytes as asked for, or what comes before the end of the stream.
+ *
+ * @param fd        a connected stream socket, in blocking mode or not
+ * @param buf       (out) what was received, also after a failure
+ * @param len       how many bytes
+ * @param flags     as for recv(2)
+ * @param received  (out) the bytes received, also after a failure; may be NULL
+ * @param deadline  how long to wait, over all
+ * @return len, or less at the end of the stream; what gh_recv() gives, with part of the buffer
+ *         filled: -ECONNRESET, -ENOTCONN, -EBADF, -ENOTSOCK, -EINVAL, -EAGAIN, -ETIMEDOUT,
+ *         -ECANCELED, GH_ENOTGREEN
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_recv_exact(int fd, void *buf, size_t len, int flags, size_t *received, int64_t deadline);
+
+/**
+ * Sends from a file as sendfile(2), possibly less than everything. SIGPIPE is never raised. The OS
+ * thread waits for the disk where the file is not in memory.
+ *
+ * @param out_fd    where to send; a socket is put into non-blocking mode
+ * @param in_fd     a file that mmap(2) takes
+ * @param offset    (out) in: where to begin, out: behind the last byte sent; NULL for the file's own
+ *                  position
+ * @param count     how many bytes
+ * @param deadline  how long to wait for room
+ * @return the bytes sent, 0 at the end of the file; what sendfile(2) gives, such as -EPIPE, -EBADF;
+ *         -EINVAL for files it does not take or a count beyond SSIZE_MAX; -ETIMEDOUT; -ECANCELED;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_sendfile(int out_fd,
+                    int in_fd,
+                    int64_t *offset,
+                    size_t count,
+                    int64_t deadline);
+
+/**
+ * Makes a TCP socket that listens, with SO_REUSEADDR.
+ *
+ * @param host     (borrow) a numeric IPv4 or IPv6 address, "fe80::1%eth0" included; NULL for every
+ *                 address of the machine
+ * @param port     0 to 65535; 0 lets the kernel choose (getsockname(2) tells)
+ * @param backlog  connections that may wait to be accepted; 0 for the system's usual number
+ * @return (own) the descriptor, for gh_close(); -EINVAL for a host that is no numeric address, or a
+ *         number out of range; what bind(2) gives, such as -EADDRINUSE, -EACCES, -EADDRNOTAVAIL;
+ *         -EMFILE
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_tcp_listen(const char *host, int port, int backlog);
+
+/**
+ * Makes a TCP connection.
+ *
+ * @param host      (borrow) a numeric IPv4 or IPv6 address, "fe80::1%eth0" included
+ * @param port      0 to 65535
+ * @param deadline  how long to wait
+ * @return (own) the descriptor, for gh_close(); -EINVAL for NULL, a host that is no numeric address or
+ *         a port out of range; what connect(2) gives, such as -ECONNREFUSED, -ENETUNREACH; -EMFILE;
+ *         -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_tcp_connect(const char *host,
+                   int port,
+                   int64_t deadline);
+
+/**
+ * Makes a Unix stream socket that listens. A file of that name must not exist yet.
+ *
+ * @param path     (borrow) at most 107 bytes
+ * @param backlog  connections that may wait to be accepted; 0 for the system's usual number
+ * @return (own) the descriptor, for gh_close(); the file stays and is the caller's to unlink; -EINVAL
+ *         for NULL, an empty path or a negative backlog; -ENAMETOOLONG; what bind(2) gives, such as
+ *         -EADDRINUSE, -ENOENT, -EACCES; -EMFILE
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_unix_listen(const char *path,
+                   int backlog);
+
+/**
+ * Makes a Unix stream connection.
+ *
+ * @param path      (borrow) at most 107 bytes
+ * @param deadline  how long to wait, for room in the listener's backlog too
+ * @return (own) the descriptor, for gh_close(); -EINVAL for NULL or an empty path; -ENAMETOOLONG; what
+ *         connect(2) gives, such as -ECONNREFUSED, -ENOENT, -EACCES; -EMFILE; -ETIMEDOUT; -ECANCELED;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_unix_connect(const char *path,
+                    int64_t deadline);
+
+/**
+ * Makes a UDP socket bound to an address.
+ *
+ * @param host  (borrow) a numeric IPv4 or IPv6 address, "fe80::1%eth0" included; NULL for every
+ *              address of the machine
+ * @param port  0 to 65535; 0 lets the kernel choose (getsockname(2) tells)
+ * @return (own) the descriptor, for gh_close(); -EINVAL for a host that is no numeric address, or a
+ *         port out of range; what bind(2) gives, such as -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; -EMFILE
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_udp_bind(const char *host,
+                int port);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* GREENHUB_H */

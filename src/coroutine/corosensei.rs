@@ -1,0 +1,101 @@
+//! The portable implementation: a switch of about 5 ns, on every architecture that corosensei knows.
+
+use crate::stack::Stack;
+use corosensei::{Coroutine as Inner, CoroutineResult, Yielder};
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::fmt;
+use std::mem::ManuallyDrop;
+
+/// What a coroutine runs. Must not unwind.
+pub(crate) type Body = unsafe fn(*const c_void);
+
+/// `ManuallyDrop`, because dropping a suspended coroutine unwinds through its frames.
+type Flow = ManuallyDrop<Inner<(), (), (), Stack>>;
+
+/// A coroutine, at an address that stays the same from `start` to `finish`.
+pub(crate) struct Coroutine {
+    inner: UnsafeCell<Option<Flow>>,
+    yielder: Cell<*const Yielder<(), ()>>,
+    stack: Cell<Option<Stack>>,
+}
+
+impl fmt::Debug for Coroutine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coroutine").field("stack", &self.stack.get()).finish_non_exhaustive()
+    }
+}
+
+impl Coroutine {
+    /// A place for a coroutine; the root of an OS thread stays like this.
+    pub(crate) const fn empty() -> Coroutine {
+        Coroutine {
+            inner: UnsafeCell::new(None),
+            yielder: Cell::new(std::ptr::null()),
+            stack: Cell::new(None),
+        }
+    }
+
+    /// Prepares `body(data)` to run on `stack`.
+    ///
+    /// # Safety
+    /// `self` does not move until `finish`. The stack is nobody else's until then. `data` is good for
+    /// `body`, which does not unwind.
+    pub(crate) unsafe fn start(&self, stack: Stack, body: Body, data: *const c_void) {
+        let this: *const Coroutine = self;
+        let entry = move |yielder: &Yielder<(), ()>, ()| {
+            // SAFETY: `self` does not move, says the caller; the yielder lives on the coroutine's
+            // stack for as long as the body runs; the body was vouched for.
+            unsafe {
+                (*this).yielder.set(yielder);
+                body(data);
+            }
+        };
+        // SAFETY: nothing borrowed is captured, so that the closure may outlive this call. No switch
+        // happens here, so that the exclusive reference into the cell is the only one.
+        unsafe {
+            *self.inner.get() = Some(ManuallyDrop::new(Inner::with_stack_unchecked(stack, entry)));
+        }
+        self.stack.set(Some(stack));
+    }
+
+    /// Switches in. True once the body has ended.
+    ///
+    /// # Safety
+    /// Started and not ended; called from outside of every coroutine of this OS thread.
+    #[inline(always)]
+    pub(crate) unsafe fn resume(&self) -> bool {
+        // SAFETY: the reference lives across the switch, but nobody else makes one meanwhile: only
+        // the hub resumes, starts and finishes, and it is here.
+        let inner = unsafe { (*self.inner.get()).as_mut().unwrap_unchecked() };
+        matches!(inner.resume(()), CoroutineResult::Return(()))
+    }
+
+    /// Switches out, and returns at the next `resume`.
+    ///
+    /// # Safety
+    /// Called on this coroutine's own stack.
+    #[inline(always)]
+    pub(crate) unsafe fn suspend(&self) {
+        // SAFETY: the body is running, so that its yielder is alive.
+        unsafe { (*self.yielder.get()).suspend(()) }
+    }
+
+    /// Gives the stack of an ended coroutine back.
+    ///
+    /// # Safety
+    /// `resume` has returned true.
+    pub(crate) unsafe fn finish(&self) -> Option<Stack> {
+        // SAFETY: nobody is inside, so that the exclusive reference is the only one.
+        if let Some(inner) = unsafe { (*self.inner.get()).take() } {
+            // Drops nothing but what an ended coroutine has, which the sanitizer build relies on.
+            drop(ManuallyDrop::into_inner(inner));
+        }
+        self.stack.take()
+    }
+
+    /// The stack it runs on; `None` for a root.
+    pub(crate) fn stack(&self) -> Option<Stack> {
+        self.stack.get()
+    }
+}

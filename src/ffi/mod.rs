@@ -1,0 +1,33 @@
+//! The C surface: thin, one file per section of the header.
+//!
+//! Every function goes through `guard`: nothing unwinds into C, and errno stays as it was. What a
+//! function promises is said in its documentation, from which the header is generated.
+
+// The documentation of the exported functions is written for the header: C readers know what a
+// pointer argument demands from its ownership word.
+#![allow(clippy::missing_safety_doc, reason = "the header's ownership words say it")]
+// C names on both sides of the boundary, so that one search finds both.
+#![allow(non_camel_case_types, reason = "the names of the C surface")]
+
+mod guard;
+mod options;
+
+mod clock;
+mod endpoint;
+mod hub;
+mod readiness;
+mod socket;
+mod stream;
+mod thread;
+mod timer;
+mod version;
+
+pub use clock::*;
+pub use endpoint::*;
+pub use hub::*;
+pub use readiness::*;
+pub use socket::*;
+pub use stream::*;
+pub use thread::*;
+pub use timer::*;
+pub use version::*;

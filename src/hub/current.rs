@@ -1,0 +1,121 @@
+//! The calling OS thread's hub: found, made on first use, freed.
+
+use super::registry::Remote;
+use super::{Hub, Options};
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::stack::overflow::{self, Culprit};
+use crate::sys::tls;
+use crate::thread::{Reason, Thread, Wake};
+use std::ptr;
+
+/// The calling OS thread's hub, if it has one. Async-signal-safe.
+///
+/// The lifetime is that of the hub: it ends in `free`, which only the root calls, when no other
+/// function of the library is on any stack of this OS thread.
+#[inline]
+pub(crate) fn current() -> Option<&'static Hub> {
+    // SAFETY: set by `create` to a leaked box, and set to null before that is freed.
+    unsafe { tls::get().cast::<Hub>().as_ref() }
+}
+
+/// The calling OS thread's hub, made now if it has none.
+#[inline]
+pub(crate) fn enter() -> Result<&'static Hub> {
+    match current() {
+        Some(hub) => Ok(hub),
+        None => create(Options::default()),
+    }
+}
+
+/// Makes the calling OS thread's hub, with the code that calls as its root.
+#[cold]
+pub(crate) fn create(options: Options) -> Result<&'static Hub> {
+    if current().is_some() {
+        return Err(Error::EEXIST);
+    }
+    let (remote, handle) = Remote::acquire()?;
+    let hub = match Hub::new(remote, handle, options) {
+        Ok(hub) => Box::new(hub),
+        Err(error) => {
+            remote.release(None);
+            return Err(error);
+        }
+    };
+    let Some(root) = hub.threads.insert(Thread::root) else {
+        remote.release(None);
+        return Err(Error::ENOMEM);
+    };
+    hub.root.set(root);
+    hub.current.set(root);
+    hub.ready.reserve(1);
+    // Fails only while the OS thread is already ending: the hub is then never freed.
+    let _ = AT_EXIT.try_with(|_| {});
+    overflow::install(culprit);
+    let hub = Box::leak(hub);
+    tls::set(ptr::from_mut(hub).cast());
+    Ok(hub)
+}
+
+/// Cancels every green thread, runs them until they have ended, and frees the hub. `EBUSY` at the
+/// deadline, with nothing freed.
+pub(crate) fn free(hub: &'static Hub, deadline: Nanos) -> Result<()> {
+    hub.require_root()?;
+    let root = hub.running().ok_or(Error::NOT_ROOT)?;
+    hub.draining.set(true);
+    hub.cancel_all();
+    while hub.live.get() > 0 {
+        // A past deadline still gives each thread its turn to see the cancellation.
+        let until = if deadline <= hub.now.get() { hub.now.get() + 1 } else { deadline };
+        match hub.park(root, Reason::Drain, until) {
+            Wake::Ready => {}
+            Wake::TimedOut | Wake::Deadlock | Wake::Canceled => {
+                hub.draining.set(false);
+                return Err(Error::EBUSY);
+            }
+        }
+    }
+    dispose(hub);
+    Ok(())
+}
+
+fn dispose(hub: &'static Hub) {
+    tls::set(ptr::null_mut());
+    hub.remote.release(Some(hub));
+    // SAFETY: leaked by `create`, and unreachable since the two lines above: no green thread is left,
+    // this OS thread has forgotten it, and other OS threads only ever reach the remote half.
+    drop(unsafe { Box::from_raw(ptr::from_ref(hub).cast_mut()) });
+}
+
+/// Frees an idle hub when its OS thread ends. One with live green threads is abandoned, since their
+/// frames may belong to code that must not be unwound: the memory stays, the handle becomes stale.
+struct AtExit;
+
+thread_local! {
+    static AT_EXIT: AtExit = const { AtExit };
+}
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        let Some(hub) = current() else { return };
+        if hub.live.get() == 0 && hub.require_root().is_ok() {
+            dispose(hub);
+        } else {
+            hub.remote.retire();
+            tls::set(ptr::null_mut());
+        }
+    }
+}
+
+/// Whose stack a fault may have overflowed. Async-signal-safe: it only reads.
+fn culprit() -> Option<Culprit<'static>> {
+    let hub = current()?;
+    let thread = hub.running()?;
+    let stack = thread.coroutine.stack()?;
+    // SAFETY: the thread runs on this OS thread and is not setting its name now, since it faulted in
+    // code of its host; the slab keeps the block, and the process is about to die.
+    let name = unsafe { thread.name.try_borrow_unguarded() }.ok()?.as_deref().unwrap_or(&[]);
+    // SAFETY: as above.
+    let name: &'static [u8] = unsafe { std::slice::from_raw_parts(name.as_ptr(), name.len()) };
+    Some(Culprit { id: thread.id.0, name, stack })
+}

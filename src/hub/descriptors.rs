@@ -1,0 +1,308 @@
+//! What is known of each descriptor: here its readiness and its waiters, across hubs its generation.
+//!
+//! The kernel reuses a number at once. Every close through the library, and every descriptor that the
+//! library makes, moves the number's generation on, so that what a hub knew of the old descriptor is
+//! never taken for the new one: neither a readiness bit nor an event nor a waiter.
+
+use super::{current, registry, Hub};
+use crate::error::{Error, Result};
+use crate::list::{Link, List};
+use crate::sys::fd::{self, Kind};
+use crate::thread::{Thread, Wake};
+use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// Readiness bits.
+pub(super) const READ: u8 = 1;
+pub(super) const WRITE: u8 = 2;
+/// A short count proves nothing any more: after a hang-up the end of file is still to be read, and
+/// out-of-band data cuts reads short.
+pub(super) const STICKY: u8 = 4;
+
+/// A green thread in the queue of a descriptor; lives on that thread's stack.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Waiter {
+    link: Link,
+    pub(super) thread: *const Thread,
+    /// The descriptor was closed, and the waiter taken out of its queue.
+    pub(super) closed: Cell<bool>,
+}
+
+impl Waiter {
+    pub(super) fn new(thread: &Thread) -> Waiter {
+        Waiter { link: Link::new(), thread, closed: Cell::new(false) }
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+}
+
+/// One descriptor as one hub knows it.
+#[derive(Debug)]
+pub(super) struct Descriptor {
+    generation: Cell<u32>,
+    pub(super) registered: Cell<bool>,
+    /// Both set while nothing is known: the first call tries.
+    pub(super) ready: Cell<u8>,
+    pub(super) kind: Cell<Option<Kind>>,
+    /// Known to be in non-blocking mode.
+    pub(super) nonblocking: Cell<bool>,
+    pub(super) readers: List,
+    pub(super) writers: List,
+    /// Threads in `gh_poll`, all of which wake at any event.
+    pub(super) pollers: List,
+}
+
+impl Descriptor {
+    fn new() -> Descriptor {
+        Descriptor {
+            generation: Cell::new(0),
+            registered: Cell::new(false),
+            ready: Cell::new(READ | WRITE),
+            kind: Cell::new(None),
+            nonblocking: Cell::new(false),
+            readers: List::new(),
+            writers: List::new(),
+            pollers: List::new(),
+        }
+    }
+
+    /// What an event carries to find its way back, and to be recognised as old.
+    pub(super) fn token(&self, fd: c_int) -> usize {
+        (self.generation.get() as usize) << 32 | fd as usize
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+}
+
+const CHUNK: usize = 256;
+
+/// A hub's table, by number. Entries never move, since queues and suspended calls point at them.
+#[derive(Debug)]
+pub(super) struct Descriptors {
+    chunks: RefCell<Vec<Option<Box<[Descriptor]>>>>,
+    pub(super) registered: Cell<usize>,
+}
+
+impl Descriptors {
+    pub(super) fn new() -> Descriptors {
+        Descriptors { chunks: RefCell::new(Vec::new()), registered: Cell::new(0) }
+    }
+
+    #[inline]
+    fn find(&self, fd: c_int) -> Option<&Descriptor> {
+        let chunks = self.chunks.borrow();
+        let entry: *const Descriptor =
+            &chunks.get(fd as usize / CHUNK)?.as_ref()?[fd as usize % CHUNK];
+        // SAFETY: chunks are boxed and live as long as the table.
+        Some(unsafe { &*entry })
+    }
+
+    #[cold]
+    fn insert(&self, fd: c_int) -> Result<&Descriptor> {
+        // Otherwise a caller's uninitialised number would cost memory for its neighbourhood.
+        if !fd::is_open(fd) {
+            return Err(Error::EBADF);
+        }
+        let at = fd as usize / CHUNK;
+        let mut chunks = self.chunks.borrow_mut();
+        if chunks.len() <= at {
+            chunks.resize_with(at + 1, || None);
+        }
+        chunks[at].get_or_insert_with(|| (0..CHUNK).map(|_| Descriptor::new()).collect());
+        drop(chunks);
+        self.find(fd).ok_or(Error::EBADF)
+    }
+}
+
+/// Across hubs, one word a number: its generation above, below who has registered it.
+const GENERATION_SHIFT: u32 = 32;
+const OWNER_MASK: u64 = 0xffff;
+/// More than one hub has.
+const SHARED: u64 = 1 << 16;
+const WORDS: usize = 1024;
+/// Sixteen million numbers: sixteen times the kernel's default limit for one process.
+const WORD_CHUNKS: usize = 16 * 1024;
+
+static GENERATIONS: [AtomicPtr<[AtomicU64; WORDS]>; WORD_CHUNKS] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; WORD_CHUNKS];
+
+#[inline]
+fn word(fd: c_int) -> Option<&'static AtomicU64> {
+    let place = GENERATIONS.get(fd as usize / WORDS)?;
+    // SAFETY: null, or leaked by `make_words`.
+    let words = match unsafe { place.load(Ordering::Acquire).as_ref() } {
+        Some(words) => words,
+        None => make_words(place),
+    };
+    Some(&words[fd as usize % WORDS])
+}
+
+#[cold]
+fn make_words(place: &AtomicPtr<[AtomicU64; WORDS]>) -> &'static [AtomicU64; WORDS] {
+    let made = Box::into_raw(Box::new([const { AtomicU64::new(0) }; WORDS]));
+    let exchange =
+        place.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
+    match exchange {
+        // SAFETY: published for ever by the exchange.
+        Ok(_) => unsafe { &*made },
+        // SAFETY: `made` was not published; `other` was, for ever.
+        Err(other) => unsafe {
+            drop(Box::from_raw(made));
+            &*other
+        },
+    }
+}
+
+fn generation_of(word: u64) -> u32 {
+    (word >> GENERATION_SHIFT) as u32
+}
+
+/// Moves the number on. Returns the word as it was.
+fn next_generation(word: &AtomicU64) -> u64 {
+    let next = |old: u64| Some(u64::from(generation_of(old).wrapping_add(1)) << GENERATION_SHIFT);
+    match word.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) {
+        Ok(old) | Err(old) => old,
+    }
+}
+
+impl Hub {
+    /// What this hub knows of the descriptor that has the number now.
+    #[inline]
+    pub(super) fn descriptor_of(&self, fd: c_int) -> Result<&Descriptor> {
+        if fd < 0 {
+            return Err(Error::EBADF);
+        }
+        let descriptor = match self.descriptors.find(fd) {
+            Some(descriptor) => descriptor,
+            None => self.descriptors.insert(fd)?,
+        };
+        let generation = generation_of(word(fd).ok_or(Error::EBADF)?.load(Ordering::Acquire));
+        if descriptor.generation.get() != generation {
+            self.renew(descriptor, generation);
+        }
+        Ok(descriptor)
+    }
+
+    /// Registers the descriptor for readiness, once for its life.
+    #[inline]
+    pub(super) fn register(&self, fd: c_int, descriptor: &Descriptor) -> Result<()> {
+        if descriptor.registered.get() {
+            return Ok(());
+        }
+        self.register_first(fd, descriptor)
+    }
+
+    #[cold]
+    fn register_first(&self, fd: c_int, descriptor: &Descriptor) -> Result<()> {
+        if descriptor.kind.get().is_none() {
+            descriptor.kind.set(Some(fd::kind(fd)?));
+        }
+        self.poller.add(fd, descriptor.token(fd))?;
+        descriptor.registered.set(true);
+        self.descriptors.registered.set(self.descriptors.registered.get() + 1);
+        let me = u64::from(self.remote.number()) + 1;
+        let claim = |old: u64| match old & OWNER_MASK {
+            0 => Some(old | me),
+            owner if owner == me => None,
+            _ => Some(old | SHARED),
+        };
+        if let Some(word) = word(fd) {
+            let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim);
+        }
+        Ok(())
+    }
+
+    /// Forgets the old descriptor of a number, and tells its waiters.
+    #[cold]
+    fn renew(&self, descriptor: &Descriptor, generation: u32) {
+        descriptor.generation.set(generation);
+        descriptor.ready.set(READ | WRITE);
+        descriptor.kind.set(None);
+        descriptor.nonblocking.set(false);
+        if descriptor.registered.replace(false) {
+            self.descriptors.registered.set(self.descriptors.registered.get() - 1);
+        }
+        for queue in [&descriptor.readers, &descriptor.writers, &descriptor.pollers] {
+            loop {
+                let waiter: *const Waiter = queue.pop_front().cast();
+                // SAFETY: a queued waiter lives on the stack of its suspended thread.
+                let Some(waiter) = (unsafe { waiter.as_ref() }) else { break };
+                waiter.closed.set(true);
+                // SAFETY: as above, so the thread has not ended.
+                self.unpark(unsafe { &*waiter.thread }, Wake::Ready);
+            }
+        }
+    }
+
+    /// Another hub has closed a descriptor, or made a new one of its number.
+    pub(super) fn closed_elsewhere(&self, fd: c_int, generation: u32) {
+        if let Some(descriptor) = self.descriptors.find(fd) {
+            if descriptor.generation.get() == generation {
+                self.renew(descriptor, generation.wrapping_add(1));
+            }
+        }
+    }
+}
+
+/// Closes a descriptor, whose waiters on every hub get `EBADF`.
+pub(crate) fn close(fd: c_int) -> Result<()> {
+    let word = if fd < 0 { None } else { word(fd) };
+    let word = word.ok_or(Error::EBADF)?;
+    if !fd::is_open(fd) {
+        return Err(Error::EBADF);
+    }
+    // Before the number is free: whoever gets it next must find the new generation.
+    let old = next_generation(word);
+    if let Some(hub) = current() {
+        if let Some(descriptor) = hub.descriptors.find(fd) {
+            if descriptor.registered.get() {
+                hub.poller.remove(fd);
+            }
+            hub.renew(descriptor, generation_of(old).wrapping_add(1));
+        }
+    }
+    let closed = fd::close(fd);
+    tell_others(fd, old);
+    closed
+}
+
+/// Tells the library that a system call has just made this descriptor: what was known of its number is
+/// about one that somebody else has closed.
+#[inline]
+pub(crate) fn adopt(fd: c_int) -> c_int {
+    if let Some(word) = word(fd) {
+        if word.load(Ordering::Acquire) & OWNER_MASK != 0 {
+            let old = next_generation(word);
+            if let Some(hub) = current() {
+                hub.closed_elsewhere(fd, generation_of(old));
+            }
+            tell_others(fd, old);
+        }
+    }
+    fd
+}
+
+fn tell_others(fd: c_int, old: u64) {
+    let owner = old & OWNER_MASK;
+    if owner == 0 {
+        return;
+    }
+    let me = current().map(|hub| hub.remote.number());
+    let tell = |remote: &registry::Remote| {
+        if Some(remote.number()) != me {
+            remote.send_closed(fd, generation_of(old));
+        }
+    };
+    if old & SHARED != 0 {
+        registry::for_each(tell);
+    } else if let Some(remote) = registry::by_number(owner as u16 - 1) {
+        tell(remote);
+    }
+}

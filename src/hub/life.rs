@@ -1,0 +1,218 @@
+//! The life of a green thread: spawn, end, join, detach, cancel, name.
+
+use super::Hub;
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::slab::Id;
+use crate::stack;
+use crate::thread::{EntryPoint, Reason, State, Thread, Wake, MAX_NAME};
+use std::ffi::c_void;
+use std::ptr;
+
+/// What `gh_spawn_options` sets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SpawnOptions<'a> {
+    /// Bytes; 0 for the hub's.
+    pub(crate) stack_size: usize,
+    pub(crate) name: Option<&'a [u8]>,
+    pub(crate) detached: bool,
+}
+
+impl Hub {
+    /// Makes a green thread, ready behind all others.
+    pub(crate) fn spawn(
+        &self,
+        entry: EntryPoint,
+        argument: *mut c_void,
+        options: SpawnOptions<'_>,
+    ) -> Result<Id> {
+        if self.draining.get() {
+            return Err(Error::ECANCELED);
+        }
+        let name = options.name.map(boxed_name).transpose()?;
+        let size = match options.stack_size {
+            0 => self.options.stack_size,
+            wish => stack::slot_size(wish)?,
+        };
+        let before = self.stacks.counts().cut;
+        let stack = self.stacks.take(size)?;
+        if self.stacks.counts().cut != before {
+            // The moment when a program grows is when it may have loaded C++ since.
+            self.carrier.refresh();
+        }
+        let Some(thread) = self.threads.insert(|id| Thread::new(id, entry, argument)) else {
+            // SAFETY: taken above, unused.
+            unsafe { self.stacks.give(stack) };
+            return Err(Error::EAGAIN);
+        };
+        thread.detached.set(options.detached);
+        if name.is_some() {
+            thread.name.replace(name);
+        }
+        // SAFETY: the block stays in its slab until the thread has ended; the stack is its own until
+        // `end` gives it back; `body` takes a thread.
+        unsafe { thread.coroutine.start(stack, body, ptr::from_ref(thread).cast()) };
+        self.live.set(self.live.get() + 1);
+        self.counters.spawned.set(self.counters.spawned.get() + 1);
+        self.ready.reserve(self.live.get() + 1);
+        thread.state.set(State::Ready);
+        self.ready.push(thread);
+        Ok(thread.id)
+    }
+
+    /// Takes the stack of a thread that has returned, and wakes who waits for it.
+    pub(super) fn end(&self, thread: &Thread) {
+        // SAFETY: the body has ended, says the caller, so that nothing on the stack is in use.
+        unsafe {
+            if let Some(stack) = thread.coroutine.finish() {
+                self.stacks.give(stack);
+            }
+        }
+        thread.state.set(State::Ended);
+        // An entry may still be queued from a wait that ended early; its block is to go.
+        self.wheel.remove(&thread.timer);
+        self.live.set(self.live.get() - 1);
+        if self.draining.get() && self.live.get() == 0 {
+            // SAFETY: the root's block lives as long as the hub.
+            self.unpark(unsafe { &*self.root.get() }, Wake::Ready);
+        }
+        if thread.detached.get() {
+            self.forget(thread);
+            return;
+        }
+        // SAFETY: a joiner is parked in `join` until this unpark, and takes itself off before it goes.
+        if let Some(joiner) = unsafe { thread.joiner.get().as_ref() } {
+            self.unpark(joiner, Wake::Ready);
+        }
+    }
+
+    /// Drops the control block of an ended thread: its id is stale from now on.
+    fn forget(&self, thread: &Thread) {
+        // SAFETY: ended, so that neither the ring nor the wheel nor a queue holds it, and nobody joins
+        // it; the callers do not use the reference again.
+        unsafe { self.threads.remove(thread.id) };
+    }
+
+    /// Waits for a thread's end and takes its result.
+    pub(crate) fn join(&self, id: Id, deadline: Nanos) -> Result<*mut c_void> {
+        let caller = self.suspender()?;
+        let target = self.thread(id)?;
+        if ptr::eq(caller, target) {
+            return Err(Error::EDEADLK);
+        }
+        if target.root || target.detached.get() || !target.joiner.get().is_null() {
+            return Err(Error::EINVAL);
+        }
+        target.joiner.set(caller);
+        while target.state.get() != State::Ended {
+            let wake = self.park(caller, Reason::Join(id), deadline);
+            if wake != Wake::Ready && target.state.get() != State::Ended {
+                target.joiner.set(ptr::null());
+                return Err(match wake {
+                    Wake::Canceled => Error::ECANCELED,
+                    Wake::Deadlock => Error::DEADLOCK,
+                    _ => Error::ETIMEDOUT,
+                });
+            }
+        }
+        let value = target.value.get();
+        self.forget(target);
+        Ok(value)
+    }
+
+    /// Gives up the right to join: the thread's block goes when it ends, or now.
+    pub(crate) fn detach(&self, id: Id) -> Result<()> {
+        let thread = self.thread(id)?;
+        if thread.root || thread.detached.get() || !thread.joiner.get().is_null() {
+            return Err(Error::EINVAL);
+        }
+        if thread.state.get() == State::Ended {
+            self.forget(thread);
+        } else {
+            thread.detached.set(true);
+        }
+        Ok(())
+    }
+
+    /// Makes the waiting call of a thread, and each later one, return `ECANCELED`.
+    pub(crate) fn cancel(&self, id: Id) -> Result<()> {
+        let thread = self.thread(id)?;
+        if thread.root {
+            return Err(Error::EINVAL);
+        }
+        self.cancel_thread(thread);
+        Ok(())
+    }
+
+    fn cancel_thread(&self, thread: &Thread) {
+        thread.canceled.set(true);
+        if thread.is_interrupted() {
+            self.unpark(thread, Wake::Canceled);
+        }
+    }
+
+    pub(super) fn cancel_all(&self) {
+        self.threads.for_each(|thread| {
+            if !thread.root && thread.state.get() != State::Ended {
+                self.cancel_thread(thread);
+            }
+        });
+    }
+
+    /// Suspends until a deadline.
+    pub(crate) fn sleep(&self, deadline: Nanos) -> Result<()> {
+        let thread = self.suspender()?;
+        if deadline <= self.now.get() {
+            self.yield_now(thread);
+            return Ok(());
+        }
+        match self.park(thread, Reason::Sleep, deadline) {
+            Wake::Canceled => Err(Error::ECANCELED),
+            _ => Ok(()),
+        }
+    }
+
+    /// Names a thread, `Id(0)` being the caller.
+    pub(crate) fn set_name(&self, id: Id, name: &[u8]) -> Result<()> {
+        let name = boxed_name(name)?;
+        self.named(id)?.name.replace(Some(name).filter(|name| !name.is_empty()));
+        Ok(())
+    }
+
+    /// Hands the name of a thread over, empty if it has none.
+    pub(crate) fn name<T>(&self, id: Id, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        let thread = self.named(id)?;
+        let name = thread.name.borrow();
+        Ok(read(name.as_deref().unwrap_or(&[])))
+    }
+
+    fn named(&self, id: Id) -> Result<&Thread> {
+        match id {
+            Id(0) => self.running().ok_or(Error::NOT_GREEN),
+            id => self.thread(id),
+        }
+    }
+}
+
+fn boxed_name(name: &[u8]) -> Result<Box<[u8]>> {
+    if name.len() > MAX_NAME {
+        return Err(Error::ERANGE);
+    }
+    Ok(name.into())
+}
+
+/// What every green thread runs: the host's function between a clean start and the result's place.
+///
+/// # Safety
+/// `thread` is the control block of the coroutine that runs this.
+unsafe fn body(thread: *const c_void) {
+    // SAFETY: the caller vouches for the block, which stays while the thread lives.
+    let thread = unsafe { &*thread.cast::<Thread>() };
+    if let Some(hub) = super::current() {
+        hub.carrier.clear();
+    }
+    // SAFETY: the host passed both to gh_spawn together. A C++ exception out of it ends the process,
+    // as out of a pthread: `extern "C"` does not unwind.
+    let result = unsafe { (thread.entry)(thread.value.get()) };
+    thread.value.set(result);
+}

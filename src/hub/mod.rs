@@ -1,0 +1,216 @@
+//! The hub: one per OS thread, it runs one green thread while the others wait.
+//!
+//! * `current` — finds the calling OS thread's hub, makes it on first use, frees it.
+//! * `registry` — the handles of all hubs, good on every OS thread and after a hub is gone.
+//! * `inbox` — what other OS threads and signal handlers send.
+//! * `run` — the loop: ready threads, inbox, readiness, deadlines.
+//! * `pace` — how long ready threads may run before the loop looks for readiness again.
+//! * `ready` — the ring of threads that can run.
+//! * `park` — to wait, to wake, to yield.
+//! * `life` — spawn, end, join, detach, cancel.
+//! * `descriptors` — what is known of each descriptor, here and across hubs.
+//! * `readiness` — waiting for a descriptor's turn.
+//! * `callback` — timers and posts, which run on the hub itself.
+//! * `report` — statistics, and who waits for what.
+//!
+//! Everything in a hub is a cell: green threads call in from many stacks, so that no exclusive
+//! reference to a hub's state may live across a switch.
+
+mod callback;
+mod current;
+mod descriptors;
+mod inbox;
+mod life;
+mod pace;
+mod park;
+mod readiness;
+mod ready;
+mod registry;
+mod report;
+mod run;
+
+pub(crate) use current::{create, current, enter, free};
+pub(crate) use descriptors::{adopt, close};
+pub(crate) use life::SpawnOptions;
+pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
+pub(crate) use registry::{post, resolve, resolve_mine, stop};
+pub(crate) use run::Outcome;
+
+use crate::clock::{self, Nanos};
+use crate::coroutine::carry::Carrier;
+use crate::error::{Error, Result};
+use crate::poller::Poller;
+use crate::slab::{Id, Slab};
+use crate::stack::{self, Guard, Pool};
+use crate::sys::fault::AlternateStack;
+use crate::thread::Thread;
+use crate::timer::Wheel;
+use callback::Timer;
+use descriptors::Descriptors;
+use pace::Pace;
+use ready::Ready;
+use registry::Remote;
+use std::cell::Cell;
+
+/// What `gh_hub_options` sets, defaults filled in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) stack_size: usize,
+    pub(crate) timer_slack: Nanos,
+    pub(crate) budget: u32,
+    pub(crate) warm_stacks: usize,
+    pub(crate) guard: Guard,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            stack_size: stack::DEFAULT_SIZE,
+            timer_slack: 1_000_000,
+            budget: 128,
+            warm_stacks: 4096,
+            guard: Guard::Auto,
+        }
+    }
+}
+
+/// One OS thread's hub.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    /// The half that other OS threads may touch. It outlives the hub.
+    remote: &'static Remote,
+    handle: usize,
+    options: Options,
+
+    /// Who runs now; null while the hub itself does.
+    current: Cell<*const Thread>,
+    ready: Ready,
+    /// The clock as of the last look at it. A switch does not read the clock.
+    now: Cell<Nanos>,
+    /// Calls that may still succeed at once before the running thread must let others run.
+    budget: Cell<u32>,
+    pace: Pace,
+    carrier: Carrier,
+
+    poller: Poller,
+    descriptors: Descriptors,
+    wheel: Wheel,
+
+    root: Cell<*const Thread>,
+    /// Green threads that have not ended, the root not counted.
+    live: Cell<usize>,
+    /// Parked threads that only another green thread can wake.
+    inside: Cell<usize>,
+    /// `gh_hub_free` is under way: no new green threads.
+    draining: Cell<bool>,
+    /// A foreign event loop may be waiting on the poller's descriptor.
+    embedded: Cell<bool>,
+    counters: Counters,
+
+    timers: Slab<Timer>,
+    threads: Slab<Thread>,
+    stacks: Pool,
+    /// The last field: a fault while the others are dropped is still handled on it.
+    _signal_stack: AlternateStack,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    spawned: Cell<u64>,
+    switches: Cell<u64>,
+    polls: Cell<u64>,
+    events: Cell<u64>,
+    posts: Cell<u64>,
+}
+
+impl Hub {
+    fn new(remote: &'static Remote, handle: usize, options: Options) -> Result<Hub> {
+        let now = clock::now();
+        let number = remote.number();
+        Ok(Hub {
+            remote,
+            handle,
+            options,
+            current: Cell::new(std::ptr::null()),
+            ready: Ready::new(),
+            now: Cell::new(now),
+            budget: Cell::new(options.budget),
+            pace: Pace::new(now),
+            carrier: Carrier::new(),
+            poller: Poller::new(remote.wake_descriptor())?,
+            descriptors: Descriptors::new(),
+            wheel: Wheel::new(options.timer_slack, now),
+            root: Cell::new(std::ptr::null()),
+            live: Cell::new(0),
+            inside: Cell::new(0),
+            draining: Cell::new(false),
+            embedded: Cell::new(false),
+            counters: Counters::default(),
+            timers: Slab::new(number, remote.timer_floor()),
+            threads: Slab::new(number, remote.thread_floor()),
+            stacks: Pool::new(options.guard, options.warm_stacks),
+            _signal_stack: AlternateStack::ensure(),
+        })
+    }
+
+    /// The opaque pointer by which C knows this hub.
+    pub(crate) fn handle(&self) -> usize {
+        self.handle
+    }
+
+    /// The running green thread; `None` on the hub itself, in a callback.
+    #[inline]
+    pub(crate) fn running(&self) -> Option<&Thread> {
+        // SAFETY: a control block stays in its slab while its thread runs.
+        unsafe { self.current.get().as_ref() }
+    }
+
+    /// The running green thread, if it may wait now.
+    #[inline]
+    pub(crate) fn suspender(&self) -> Result<&Thread> {
+        let thread = self.running().ok_or(Error::NOT_GREEN)?;
+        if thread.is_interrupted() {
+            return Err(Error::ECANCELED);
+        }
+        Ok(thread)
+    }
+
+    /// The control block of an id. An id of another hub is told from one whose thread is gone.
+    pub(crate) fn thread(&self, id: Id) -> Result<&Thread> {
+        self.threads.get(id).ok_or_else(|| absent(id))
+    }
+
+    /// Only the root may drive or free the hub.
+    pub(crate) fn require_root(&self) -> Result<()> {
+        match self.running() {
+            Some(thread) if thread.root => Ok(()),
+            _ => Err(Error::NOT_ROOT),
+        }
+    }
+
+    /// The poller's descriptor, for a foreign event loop, which from now on must learn of posts.
+    pub(crate) fn descriptor(&self) -> Result<i32> {
+        let descriptor = self.poller.descriptor()?;
+        if !self.embedded.replace(true) {
+            self.remote.doze();
+        }
+        Ok(descriptor)
+    }
+
+    /// When a foreign event loop must call `run_once` at the latest: 0 for now.
+    pub(crate) fn next_deadline(&self) -> Nanos {
+        if !self.ready.is_empty() || self.remote.has_mail() {
+            return 0;
+        }
+        self.wheel.next()
+    }
+}
+
+/// Why an id finds nothing on the calling OS thread: it is another hub's, or stale.
+pub(crate) fn absent(id: Id) -> Error {
+    let mine = current().map(|hub| hub.remote.number());
+    if id.0 != 0 && mine != Some(id.hub()) && registry::is_alive(id.hub()) {
+        return Error::WRONG_THREAD;
+    }
+    Error::ESRCH
+}

@@ -1,0 +1,84 @@
+//! To wait, to wake, to let others run. Everything that suspends is built on these.
+
+use super::Hub;
+use crate::clock::{Nanos, NEVER};
+use crate::thread::{Reason, State, Thread, Wake};
+
+impl Hub {
+    /// Suspends the running thread until an unpark, a cancel or the deadline.
+    ///
+    /// Whoever queued the thread somewhere to be unparked takes it out again afterwards: a thread can
+    /// be woken by its deadline and found in a queue before it has run.
+    #[inline]
+    pub(crate) fn park(&self, thread: &Thread, reason: Reason, deadline: Nanos) -> Wake {
+        debug_assert!(std::ptr::eq(self.current.get(), thread));
+        if deadline <= self.now.get() {
+            // Counts as a call that succeeded at once: who polls with past deadlines in a loop must
+            // not keep the others from running.
+            self.spend(thread);
+            return Wake::TimedOut;
+        }
+        thread.state.set(State::Parked);
+        thread.reason.set(reason);
+        let inside = usize::from(reason.is_inside());
+        self.inside.set(self.inside.get() + inside);
+        if deadline != NEVER {
+            // SAFETY: the entry is part of the control block, which stays while the thread lives and
+            // leaves the wheel before it goes (`Hub::forget`).
+            unsafe { self.wheel.arm(&thread.timer, deadline, self.now.get()) };
+        }
+        self.switch_out(thread);
+        if deadline != NEVER {
+            self.wheel.disarm(&thread.timer);
+        }
+        self.inside.set(self.inside.get() - inside);
+        thread.reason.set(Reason::None);
+        thread.wake.get()
+    }
+
+    /// Lets a parked thread run again. False if something else has woken it before: whoever wanted to
+    /// hand it something may then hand it to another.
+    #[inline]
+    pub(crate) fn unpark(&self, thread: &Thread, wake: Wake) -> bool {
+        if thread.state.get() != State::Parked {
+            return false;
+        }
+        thread.state.set(State::Ready);
+        thread.wake.set(wake);
+        self.ready.push(thread);
+        true
+    }
+
+    /// Lets every ready thread run before the running one goes on.
+    #[inline]
+    pub(crate) fn yield_now(&self, thread: &Thread) {
+        thread.state.set(State::Ready);
+        self.ready.push(thread);
+        self.switch_out(thread);
+    }
+
+    /// Counts a call that succeeded at once; the last of the budget yields.
+    #[inline]
+    pub(crate) fn spend(&self, thread: &Thread) {
+        let left = self.budget.get() - 1;
+        self.budget.set(left);
+        if left == 0 {
+            self.budget.set(self.options.budget);
+            self.yield_now(thread);
+        }
+    }
+
+    /// Leaves the running thread, whose state says where it can be found, and comes back when its
+    /// turn has come again.
+    #[inline]
+    fn switch_out(&self, thread: &Thread) {
+        let carried = self.carrier.save();
+        if thread.root {
+            self.drive();
+        } else {
+            // SAFETY: the running thread runs on its own coroutine's stack.
+            unsafe { thread.coroutine.suspend() };
+        }
+        self.carrier.restore(carried);
+    }
+}

@@ -1,0 +1,291 @@
+//! Waiting for a descriptor: try the call first, queue only when the kernel says no.
+//!
+//! A waiter keeps its place in the queue until its call is done, also after it was woken: only the
+//! first tries, and whoever comes later queues behind. So the order of arrival is the order of
+//! delivery. Who leaves the queue while the descriptor is ready wakes the next.
+
+use super::descriptors::{Descriptor, Waiter, READ, STICKY, WRITE};
+use super::{enter, Hub};
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::list::List;
+use crate::poller::Readiness;
+use crate::sys::fd::{self, Kind};
+use crate::thread::{Reason, Thread, Wake};
+use std::ffi::c_int;
+
+/// Which half of a descriptor a call needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+impl Direction {
+    fn bit(self) -> u8 {
+        match self {
+            Direction::Read => READ,
+            Direction::Write => WRITE,
+        }
+    }
+
+    fn reason(self, fd: c_int) -> Reason {
+        match self {
+            Direction::Read => Reason::Readable(fd),
+            Direction::Write => Reason::Writable(fd),
+        }
+    }
+}
+
+impl Descriptor {
+    fn queue(&self, direction: Direction) -> &List {
+        match direction {
+            Direction::Read => &self.readers,
+            Direction::Write => &self.writers,
+        }
+    }
+
+    #[inline]
+    fn is_ready(&self, direction: Direction) -> bool {
+        self.ready.get() & direction.bit() != 0
+    }
+
+    /// The kernel has said EAGAIN. That also disproves a hang-up, which an unconnected socket reports.
+    #[inline]
+    fn run_dry(&self, direction: Direction) {
+        self.ready.set(self.ready.get() & !(direction.bit() | STICKY));
+    }
+
+    /// A call moved `count` bytes where it could have moved `asked`: of a stream, that was all, and
+    /// the next call would only learn so from another EAGAIN (epoll(7), question 9).
+    #[inline]
+    fn moved(&self, direction: Direction, count: isize, asked: usize) {
+        if (count as usize) < asked
+            && self.ready.get() & STICKY == 0
+            && self.registered.get()
+            && self.kind.get() == Some(Kind::InetStream)
+        {
+            self.ready.set(self.ready.get() & !direction.bit());
+        }
+    }
+}
+
+/// Performs one call on a descriptor: `attempt` now if it can succeed, else when its turn has come.
+///
+/// `asked` is how many bytes a call could move at most, 0 when a smaller count proves nothing.
+/// `attempt` does not wait, and gives `EAGAIN` when it would have to.
+#[inline]
+pub(crate) fn perform(
+    fd: c_int,
+    direction: Direction,
+    deadline: Nanos,
+    asked: usize,
+    mut attempt: impl FnMut() -> Result<isize>,
+) -> Result<isize> {
+    let hub = enter()?;
+    let thread = hub.suspender()?;
+    let descriptor = hub.descriptor_of(fd)?;
+    if descriptor.queue(direction).is_empty() && descriptor.is_ready(direction) {
+        match attempt() {
+            Err(Error::EAGAIN) => descriptor.run_dry(direction),
+            Err(error) => return Err(error),
+            Ok(count) => {
+                descriptor.moved(direction, count, asked);
+                hub.spend(thread);
+                return Ok(count);
+            }
+        }
+    }
+    let mut attempt = || {
+        let count = attempt()?;
+        descriptor.moved(direction, count, asked);
+        Ok(count)
+    };
+    hub.queue_for(thread, fd, descriptor, direction, deadline, &mut attempt)
+}
+
+/// Performs one call that must not wait even here (`MSG_DONTWAIT`): as it comes, but not for a thread
+/// that was cancelled.
+pub(crate) fn perform_once(attempt: impl FnOnce() -> Result<isize>) -> Result<isize> {
+    let hub = enter()?;
+    let thread = hub.suspender()?;
+    let result = attempt();
+    hub.spend(thread);
+    result
+}
+
+impl Hub {
+    /// The slow half of `perform`. Not inlined: its frame lies below a suspended thread only if that
+    /// thread really waits.
+    #[inline(never)]
+    fn queue_for(
+        &self,
+        thread: &Thread,
+        fd: c_int,
+        descriptor: &Descriptor,
+        direction: Direction,
+        deadline: Nanos,
+        attempt: &mut dyn FnMut() -> Result<isize>,
+    ) -> Result<isize> {
+        if deadline <= self.now.get() {
+            self.spend(thread);
+            return match attempt() {
+                Err(Error::EAGAIN) => Err(Error::ETIMEDOUT),
+                other => other,
+            };
+        }
+        self.register(fd, descriptor)?;
+        let queue = descriptor.queue(direction);
+        let waiter = Waiter::new(thread);
+        // SAFETY: the waiter lives in this frame, and every way out of the loop takes it out of the
+        // queue, or finds that `renew` has.
+        unsafe { queue.push_back(waiter.link()) };
+        let result = loop {
+            if std::ptr::eq(queue.first(), waiter.link()) && descriptor.is_ready(direction) {
+                match attempt() {
+                    Err(Error::EAGAIN) => descriptor.run_dry(direction),
+                    other => break other,
+                }
+            }
+            self.poller.rearm(fd, descriptor.token(fd));
+            let wake = self.park(thread, direction.reason(fd), deadline);
+            if waiter.closed.get() {
+                return Err(Error::EBADF);
+            }
+            match wake {
+                Wake::Ready => {}
+                Wake::Canceled => break Err(Error::ECANCELED),
+                Wake::TimedOut | Wake::Deadlock => break Err(Error::ETIMEDOUT),
+            }
+        };
+        // SAFETY: still queued: only `renew` takes waiters out, and it says so in `closed`.
+        unsafe { queue.unlink(waiter.link()) };
+        self.wake_first(descriptor, direction);
+        result
+    }
+
+    /// Wakes the first waiter if the descriptor is ready for it.
+    #[inline]
+    fn wake_first(&self, descriptor: &Descriptor, direction: Direction) {
+        if !descriptor.is_ready(direction) {
+            return;
+        }
+        let first: *const Waiter = descriptor.queue(direction).first().cast();
+        // SAFETY: a queued waiter lives on the stack of its suspended thread.
+        if let Some(first) = unsafe { first.as_ref() } {
+            // If it is awake already, it sees the readiness bit when it runs.
+            // SAFETY: as above.
+            self.unpark(unsafe { &*first.thread }, Wake::Ready);
+        }
+    }
+
+    /// Takes an event in.
+    #[inline]
+    pub(super) fn dispatch(&self, token: usize, readiness: Readiness) {
+        let Ok(descriptor) = self.descriptor_of(token as u32 as c_int) else { return };
+        if descriptor.generation() != (token >> 32) as u32 {
+            return;
+        }
+        let mut ready = descriptor.ready.get();
+        if readiness.readable {
+            ready |= READ;
+        }
+        if readiness.writable {
+            ready |= WRITE;
+        }
+        if readiness.hung_up || readiness.priority {
+            ready |= STICKY;
+        }
+        descriptor.ready.set(ready);
+        if readiness.readable {
+            self.wake_first(descriptor, Direction::Read);
+        }
+        if readiness.writable {
+            self.wake_first(descriptor, Direction::Write);
+        }
+        let mut poller = descriptor.pollers.first();
+        while !poller.is_null() {
+            // SAFETY: a queued waiter lives on the stack, or in the heap, of its suspended thread,
+            // which does not run before this loop is done.
+            unsafe {
+                self.unpark(&*(*poller.cast::<Waiter>()).thread, Wake::Ready);
+                poller = descriptor.pollers.after(poller);
+            }
+        }
+    }
+
+    /// What kind of descriptor this is, asked of the kernel once.
+    #[inline]
+    pub(crate) fn kind_of(&self, fd: c_int) -> Result<Kind> {
+        let descriptor = self.descriptor_of(fd)?;
+        match descriptor.kind.get() {
+            Some(kind) => Ok(kind),
+            None => {
+                let kind = fd::kind(fd)?;
+                descriptor.kind.set(Some(kind));
+                Ok(kind)
+            }
+        }
+    }
+
+    /// Puts a socket into non-blocking mode, once for its life: for calls that have no flag of
+    /// their own against waiting.
+    pub(crate) fn ensure_nonblocking(&self, fd: c_int) -> Result<()> {
+        let descriptor = self.descriptor_of(fd)?;
+        if !descriptor.nonblocking.get() {
+            // A terminal given by mistake must not be left in another mode for its other users.
+            if !matches!(self.kind_of(fd)?, Kind::InetStream | Kind::Socket) {
+                return Err(Error::ENOTSOCK);
+            }
+            fd::set_nonblocking(fd)?;
+            descriptor.nonblocking.set(true);
+        }
+        Ok(())
+    }
+}
+
+/// One descriptor of a `gh_poll`, which waits on several.
+#[derive(Debug)]
+pub(crate) struct PollWaiter<'hub> {
+    hub: &'hub Hub,
+    fd: c_int,
+    descriptor: &'hub Descriptor,
+    waiter: Waiter,
+}
+
+impl<'hub> PollWaiter<'hub> {
+    /// Prepares to wait; `watch` begins.
+    pub(crate) fn new(hub: &'hub Hub, thread: &Thread, fd: c_int) -> Result<PollWaiter<'hub>> {
+        let descriptor = hub.descriptor_of(fd)?;
+        hub.register(fd, descriptor)?;
+        Ok(PollWaiter { hub, fd, descriptor, waiter: Waiter::new(thread) })
+    }
+
+    /// Queues the waiter: every event of the descriptor from now on wakes the thread.
+    ///
+    /// # Safety
+    /// The value does not move any more, and is dropped by its thread.
+    pub(crate) unsafe fn watch(&self) {
+        // SAFETY: the caller vouches for the place; `drop` takes the waiter out again.
+        unsafe { self.descriptor.pollers.push_back(self.waiter.link()) };
+    }
+
+    /// To be called before each wait.
+    pub(crate) fn rearm(&self) {
+        self.hub.poller.rearm(self.fd, self.descriptor.token(self.fd));
+    }
+
+    /// The descriptor was closed while it was waited for.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.waiter.closed.get()
+    }
+}
+
+impl Drop for PollWaiter<'_> {
+    fn drop(&mut self) {
+        if self.waiter.link().is_queued() {
+            // SAFETY: queued in this list by `watch`.
+            unsafe { self.descriptor.pollers.unlink(self.waiter.link()) };
+        }
+    }
+}

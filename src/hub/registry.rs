@@ -1,0 +1,233 @@
+//! The handles of all hubs.
+//!
+//! A `gh_hub *` is not the address of a hub: it is a number and a generation, so that a handle kept
+//! after `gh_hub_free` is an error and not a use of freed memory, on any OS thread and in a signal
+//! handler.
+
+use super::callback::Callback;
+use super::inbox::{Inbox, Message};
+use super::{current, Hub};
+use crate::error::{Error, Result};
+use crate::slab::{Slab, MAX_HUBS};
+use crate::sys::fd;
+use crate::thread::Thread;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// The half of a hub that any OS thread may touch. Made once per hub number and kept for the life of
+/// the process: a sender may still be inside when its hub is freed.
+#[derive(Debug)]
+pub(super) struct Remote {
+    number: u16,
+    /// The living hub's handle; 0 between two hubs.
+    handle: AtomicUsize,
+    generation: AtomicUsize,
+    inbox: Inbox,
+    wake: c_int,
+    /// The hub waits, or may begin to, without another look at the inbox.
+    asleep: AtomicBool,
+    stop: AtomicBool,
+    /// No id of a later hub may repeat one of an earlier hub of this number.
+    thread_floor: AtomicU32,
+    timer_floor: AtomicU32,
+}
+
+static REMOTES: [AtomicPtr<Remote>; MAX_HUBS] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; MAX_HUBS];
+static FREE: Mutex<Numbers> = Mutex::new(Numbers { free: Vec::new(), next: 0 });
+
+/// Hub numbers, used again last in, first out, so that few `Remote`s are ever made.
+struct Numbers {
+    free: Vec<u16>,
+    next: usize,
+}
+
+const NUMBER_BITS: u32 = 16;
+
+impl Remote {
+    /// Takes a free number and gives its remote half a new handle.
+    pub(super) fn acquire() -> Result<(&'static Remote, usize)> {
+        let mut numbers = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let remote = match numbers.free.pop() {
+            Some(number) => by_number(number).ok_or(Error::EAGAIN)?,
+            None if numbers.next < MAX_HUBS => {
+                let remote = Box::leak(Box::new(Remote {
+                    number: numbers.next as u16,
+                    handle: AtomicUsize::new(0),
+                    generation: AtomicUsize::new(0),
+                    inbox: Inbox::new(),
+                    wake: fd::event_counter()?,
+                    asleep: AtomicBool::new(false),
+                    stop: AtomicBool::new(false),
+                    thread_floor: AtomicU32::new(0),
+                    timer_floor: AtomicU32::new(0),
+                }));
+                REMOTES[numbers.next].store(remote, Ordering::Release);
+                numbers.next += 1;
+                remote
+            }
+            None => return Err(Error::EAGAIN),
+        };
+        remote.inbox.drain(drop);
+        remote.stop.store(false, Ordering::Relaxed);
+        remote.asleep.store(false, Ordering::Relaxed);
+        let generation = remote.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        let handle = generation << NUMBER_BITS | (remote.number as usize + 1);
+        remote.handle.store(handle, Ordering::Release);
+        Ok((remote, handle))
+    }
+
+    /// Makes the handle stale and, unless its ids are used up, the number free for another hub.
+    pub(super) fn release(&self, ids: Option<&Hub>) {
+        self.retire();
+        self.inbox.drain(drop);
+        if let Some(hub) = ids {
+            let threads = hub.threads.highest_generation();
+            let timers = hub.timers.highest_generation();
+            self.thread_floor.store(threads, Ordering::Relaxed);
+            self.timer_floor.store(timers, Ordering::Relaxed);
+            if Slab::<Thread>::exhausted(threads.max(timers)) {
+                return;
+            }
+        }
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.number);
+    }
+
+    /// Makes the handle stale, and keeps the number out of use: its green threads were abandoned.
+    pub(super) fn retire(&self) {
+        self.handle.store(0, Ordering::Release);
+    }
+
+    pub(super) fn number(&self) -> u16 {
+        self.number
+    }
+
+    pub(super) fn thread_floor(&self) -> u32 {
+        self.thread_floor.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn timer_floor(&self) -> u32 {
+        self.timer_floor.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn wake_descriptor(&self) -> c_int {
+        self.wake
+    }
+
+    #[inline]
+    pub(super) fn has_mail(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    pub(super) fn open_mail(&self, each: impl FnMut(Message)) {
+        self.inbox.drain(each);
+    }
+
+    /// Announces that the hub will wait. False when it must not, since a message came before. Either
+    /// the sender sees the announcement or the hub sees the message: both orders are sequentially
+    /// consistent.
+    #[inline]
+    pub(super) fn fall_asleep(&self, heed_stop: bool) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        if self.inbox.is_empty() && !(heed_stop && self.is_stopped()) {
+            return true;
+        }
+        self.wake_up();
+        false
+    }
+
+    #[inline]
+    pub(super) fn wake_up(&self) {
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+
+    /// As `fall_asleep`, for a hub that a foreign event loop waits for: what has come already is
+    /// signalled at once.
+    pub(super) fn doze(&self) {
+        if !self.fall_asleep(false) {
+            fd::event_signal(self.wake);
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn take_stop(&self) -> bool {
+        self.is_stopped() && self.stop.swap(false, Ordering::SeqCst)
+    }
+
+    /// One write per burst: only the first sender after the hub fell asleep finds it asleep.
+    fn wake(&self) {
+        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+            fd::event_signal(self.wake);
+        }
+    }
+
+    pub(super) fn send_closed(&self, fd: c_int, generation: u32) {
+        if self.handle.load(Ordering::Acquire) != 0 {
+            self.inbox.push_allocated(Message::Closed { fd, generation });
+            self.wake();
+        }
+    }
+}
+
+pub(super) fn by_number(number: u16) -> Option<&'static Remote> {
+    let remote = REMOTES.get(number as usize)?.load(Ordering::Acquire);
+    // SAFETY: null, or leaked by `acquire`.
+    unsafe { remote.as_ref() }
+}
+
+/// Calls `each` for every hub number ever used.
+pub(super) fn for_each(mut each: impl FnMut(&'static Remote)) {
+    for number in 0..MAX_HUBS {
+        let Some(remote) = by_number(number as u16) else { return };
+        each(remote);
+    }
+}
+
+pub(super) fn is_alive(number: u16) -> bool {
+    by_number(number).is_some_and(|remote| remote.handle.load(Ordering::Acquire) != 0)
+}
+
+fn remote_of(handle: usize) -> Result<&'static Remote> {
+    if handle == 0 {
+        return Err(Error::EINVAL);
+    }
+    let number = (handle & ((1 << NUMBER_BITS) - 1)).checked_sub(1).ok_or(Error::NO_HUB)?;
+    by_number(number as u16)
+        .filter(|remote| remote.handle.load(Ordering::Acquire) == handle)
+        .ok_or(Error::NO_HUB)
+}
+
+/// Whether a handle names a living hub, on whatever OS thread.
+pub(crate) fn resolve(handle: usize) -> Result<()> {
+    remote_of(handle).map(drop)
+}
+
+/// The hub of a handle, which must be the calling OS thread's.
+pub(crate) fn resolve_mine(handle: usize) -> Result<&'static Hub> {
+    remote_of(handle)?;
+    current().filter(|hub| hub.handle == handle).ok_or(Error::WRONG_THREAD)
+}
+
+/// Sends a callback to a hub. Async-signal-safe but for errno, which the boundary keeps.
+pub(crate) fn post(handle: usize, callback: Callback, argument: *mut c_void) -> Result<()> {
+    let remote = remote_of(handle)?;
+    if !remote.inbox.push(Message::Post { handle, callback, argument }) {
+        return Err(Error::EAGAIN);
+    }
+    remote.wake();
+    Ok(())
+}
+
+/// Ends the current or next run of a hub. Async-signal-safe like `post`.
+pub(crate) fn stop(handle: usize) -> Result<()> {
+    let remote = remote_of(handle)?;
+    remote.stop.store(true, Ordering::SeqCst);
+    remote.wake();
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What a hub tells of itself: numbers, and who waits for what.
+
+use super::Hub;
+use crate::clock::{self, NEVER};
+use crate::slab::Id;
+use crate::stack::Guard;
+use crate::thread::{Reason, State, Thread};
+use std::fmt::Write as _;
+
+/// The numbers behind `gh_hub_stats`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stats {
+    pub(crate) live: u64,
+    pub(crate) ready: u64,
+    pub(crate) unjoined: u64,
+    pub(crate) spawned: u64,
+    pub(crate) switches: u64,
+    pub(crate) polls: u64,
+    pub(crate) events: u64,
+    pub(crate) posts: u64,
+    pub(crate) timers: u64,
+    pub(crate) descriptors: u64,
+    pub(crate) stacks: u64,
+    pub(crate) stacks_warm: u64,
+    pub(crate) stacks_cold: u64,
+    pub(crate) stack_size: u64,
+    pub(crate) guard: Guard,
+}
+
+impl Hub {
+    pub(crate) fn stats(&self) -> Stats {
+        let stacks = self.stacks.counts();
+        let live = self.live.get();
+        Stats {
+            live: live as u64,
+            ready: self.ready.len() as u64,
+            // One block more: the root's.
+            unjoined: (self.threads.len() - live - 1) as u64,
+            spawned: self.counters.spawned.get(),
+            switches: self.counters.switches.get(),
+            polls: self.counters.polls.get(),
+            events: self.counters.events.get(),
+            posts: self.counters.posts.get(),
+            timers: self.wheel.armed() as u64,
+            descriptors: self.descriptors.registered.get() as u64,
+            stacks: stacks.cut as u64,
+            stacks_warm: stacks.warm as u64,
+            stacks_cold: stacks.cold as u64,
+            stack_size: self.options.stack_size as u64,
+            guard: stacks.guard,
+        }
+    }
+
+    /// One line per green thread, the root among them.
+    pub(crate) fn dump(&self) -> String {
+        let stats = self.stats();
+        let mut text = format!(
+            "libgreenhub: hub {:#x}: {} live, {} ready, {} unjoined, {} deadlines\n",
+            self.handle, stats.live, stats.ready, stats.unjoined, stats.timers,
+        );
+        let now = clock::now();
+        self.threads.for_each(|thread| describe(&mut text, thread, now, &|id| self.label(id)));
+        text
+    }
+
+    /// A thread's id with its name, as the lines of others refer to it.
+    fn label(&self, id: Id) -> String {
+        match self.threads.get(id) {
+            Some(thread) => label(thread),
+            None => format!("{} (gone)", id.0),
+        }
+    }
+}
+
+fn label(thread: &Thread) -> String {
+    match thread.name.borrow().as_deref() {
+        Some(name) => format!("{} \"{}\"", thread.id.0, name.escape_ascii()),
+        None if thread.root => format!("{} (root)", thread.id.0),
+        None => thread.id.0.to_string(),
+    }
+}
+
+fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) -> String) {
+    let _ = write!(text, "  {}: ", label(thread));
+    match thread.state.get() {
+        State::Ready => text.push_str("ready"),
+        State::Running => text.push_str("running"),
+        State::Ended => text.push_str("ended, not joined"),
+        State::Parked => {
+            let _ = match thread.reason.get() {
+                Reason::None => write!(text, "parked"),
+                Reason::Sleep => write!(text, "sleeps"),
+                Reason::Readable(fd) => write!(text, "waits to read descriptor {fd}"),
+                Reason::Writable(fd) => write!(text, "waits to write descriptor {fd}"),
+                Reason::Poll(count) => write!(text, "polls {count} descriptors"),
+                Reason::Join(id) => write!(text, "joins {}", label_of(id)),
+                Reason::Drain => write!(text, "waits for all others to end"),
+            };
+            match thread.timer.deadline() {
+                NEVER => {}
+                deadline => {
+                    let left = deadline.saturating_sub(now) / 1_000_000;
+                    let _ = write!(text, ", {left} ms left");
+                }
+            }
+        }
+    }
+    if thread.canceled.get() {
+        text.push_str(if thread.masked.get() { ", cancelled (masked)" } else { ", cancelled" });
+    }
+    if thread.detached.get() {
+        text.push_str(", detached");
+    }
+    text.push('\n');
+}

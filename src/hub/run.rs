@@ -1,0 +1,192 @@
+//! The loop: ready threads, messages, readiness, deadlines.
+
+use super::inbox::Message;
+use super::Hub;
+use crate::clock::{self, Nanos, NEVER};
+use crate::error::Result;
+use crate::thread::{State, Thread, Wake};
+use crate::timer::Owner;
+use std::ptr;
+
+/// Why a run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// No green thread and no timer is left.
+    Idle,
+    /// `gh_hub_stop`.
+    Stopped,
+    /// Every green thread waits for another one.
+    Deadlock,
+}
+
+/// What a turn may do when nothing is ready.
+struct Rest {
+    /// Wait until then at the latest.
+    limit: Nanos,
+    /// This many threads are parked: when all of them wait for each other, say so instead of waiting.
+    parked: Option<usize>,
+    /// `gh_hub_stop` ends the wait.
+    heed_stop: bool,
+}
+
+impl Hub {
+    /// Runs the hub on the root's stack until the root, which is parked or ready, has its turn.
+    pub(super) fn drive(&self) {
+        self.current.set(ptr::null());
+        self.remote.wake_up();
+        while !self.run_ready() {
+            let parked = Some(self.live.get() + 1);
+            if self.turn(&Rest { limit: NEVER, parked, heed_stop: false }) {
+                self.unpark(self.root(), Wake::Deadlock);
+            }
+        }
+        self.leave();
+    }
+
+    /// Runs until nothing is left to run. Root only.
+    pub(crate) fn run(&self) -> Result<Outcome> {
+        self.require_root()?;
+        self.current.set(ptr::null());
+        self.remote.wake_up();
+        let outcome = loop {
+            if self.remote.take_stop() {
+                break Outcome::Stopped;
+            }
+            if self.live.get() == 0 && self.timers.len() == 0 && !self.remote.has_mail() {
+                break Outcome::Idle;
+            }
+            self.run_ready();
+            if !self.ready.is_empty() || self.live.get() > 0 || self.timers.len() > 0 {
+                let parked = Some(self.live.get());
+                if self.turn(&Rest { limit: NEVER, parked, heed_stop: true }) {
+                    break Outcome::Deadlock;
+                }
+            } else {
+                self.read_mail();
+            }
+        };
+        self.leave();
+        Ok(outcome)
+    }
+
+    /// One turn, waiting until `deadline` only if nothing is ready. True while green threads or timers
+    /// are left. Root only.
+    pub(crate) fn run_once(&self, deadline: Nanos) -> Result<bool> {
+        self.require_root()?;
+        self.current.set(ptr::null());
+        self.remote.wake_up();
+        self.turn(&Rest { limit: deadline, parked: None, heed_stop: true });
+        self.run_ready();
+        self.leave();
+        Ok(self.live.get() > 0 || self.timers.len() > 0)
+    }
+
+    /// Back to the root's own code.
+    fn leave(&self) {
+        self.current.set(self.root.get());
+        self.budget.set(self.options.budget);
+        if self.embedded.get() {
+            self.remote.doze();
+        }
+    }
+
+    fn root(&self) -> &Thread {
+        // SAFETY: the root's block is made with the hub and dropped with it.
+        unsafe { &*self.root.get() }
+    }
+
+    /// Runs ready threads until none is left or readiness must be asked for. True when the root's turn
+    /// has come.
+    #[inline]
+    fn run_ready(&self) -> bool {
+        while !self.pace.must_poll(&self.now) {
+            let Some(thread) = self.ready.pop() else { return false };
+            // SAFETY: a ready thread has not ended, so that its block is in the slab.
+            let thread = unsafe { &*thread };
+            thread.state.set(State::Running);
+            if thread.root {
+                return true;
+            }
+            self.resume(thread);
+        }
+        false
+    }
+
+    #[inline]
+    fn resume(&self, thread: &Thread) {
+        self.current.set(thread);
+        self.budget.set(self.options.budget);
+        self.counters.switches.set(self.counters.switches.get() + 1);
+        // SAFETY: a thread that was ready is started and not ended; the hub's own code runs on the
+        // root's stack, outside of every coroutine.
+        let ended = unsafe { thread.coroutine.resume() };
+        self.current.set(ptr::null());
+        if ended {
+            self.end(thread);
+        }
+    }
+
+    /// Everything but running threads: messages, readiness, deadlines. True when every parked thread
+    /// waits for another one.
+    fn turn(&self, rest: &Rest) -> bool {
+        self.read_mail();
+        let mut timeout = 0;
+        if self.ready.is_empty() {
+            if rest.parked == Some(self.inside.get())
+                && self.inside.get() > 0
+                && self.wheel.armed() == 0
+                && !self.remote.has_mail()
+            {
+                return true;
+            }
+            timeout = match self.wheel.next().min(rest.limit) {
+                NEVER => -1,
+                next => next.saturating_sub(clock::now()).max(0),
+            };
+        }
+        let asleep = timeout != 0 && self.remote.fall_asleep(rest.heed_stop);
+        let timeout = if asleep { timeout } else { 0 };
+        let events = self.poller.wait(timeout, |token, readiness| self.dispatch(token, readiness));
+        if asleep {
+            self.remote.wake_up();
+        }
+        self.counters.polls.set(self.counters.polls.get() + 1);
+        self.counters.events.set(self.counters.events.get() + events as u64);
+
+        let now = clock::now();
+        self.now.set(now);
+        self.pace.polled(now);
+        self.wheel.advance(now);
+        loop {
+            let entry = self.wheel.pop_expired();
+            // SAFETY: entries are embedded in live blocks; the wheel forgets them before those go.
+            let Some(expired) = (unsafe { entry.as_ref() }) else { break };
+            match expired.owner() {
+                // Already awake if its event came in the same turn: the event wins.
+                Owner::Thread => {
+                    // SAFETY: the owner says what is around the entry.
+                    self.unpark(unsafe { Thread::of_timer(entry) }, Wake::TimedOut);
+                }
+                // SAFETY: as above.
+                Owner::Callback => unsafe { self.fire(entry) },
+            }
+        }
+        self.read_mail();
+        false
+    }
+
+    fn read_mail(&self) {
+        if !self.remote.has_mail() {
+            return;
+        }
+        self.remote.open_mail(|message| match message {
+            Message::Post { handle, callback, argument } => {
+                if handle == self.handle() {
+                    self.counters.posts.set(self.counters.posts.get() + 1);
+                    self.call_back(callback, argument);
+                }
+            }
+            Message::Closed { fd, generation } => self.closed_elsewhere(fd, generation),
+        });
+    }
+}

@@ -1,0 +1,34 @@
+//! libgreenhub: green threads for every language that can call C.
+//!
+//! The one public interface is the C header, `include/greenhub.h`, generated from `ffi`. The modules
+//! stand in the order of their layers: each may use only those above it (docs/architecture.md has the
+//! table, and a test holds the source to it).
+
+#[doc(hidden)]
+pub mod faults;
+
+mod error;
+
+mod clock;
+
+mod sys;
+
+mod stack;
+
+mod coroutine;
+
+mod slab;
+
+mod list;
+
+mod timer;
+
+mod poller;
+
+mod thread;
+
+mod hub;
+
+mod net;
+
+pub mod ffi;

@@ -1,0 +1,104 @@
+//! Making sockets, and connecting them.
+
+use crate::clock::{self, Nanos};
+use crate::error::{Error, Result};
+use crate::hub::{adopt, enter, perform, Direction};
+use crate::sys::{fd, retry, wait};
+use libc::{sockaddr, socklen_t};
+use std::ffi::c_int;
+
+/// A Unix socket whose listener's backlog is full says EAGAIN and gives no event later: it is tried
+/// again after this long, then after twice as long, up to the longest.
+const SHORTEST_PAUSE: Nanos = 1_000_000;
+const LONGEST_PAUSE: Nanos = 32_000_000;
+
+/// A socket, non-blocking and closed on exec.
+pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Result<c_int> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: takes no pointer.
+    retry(|| unsafe { libc::socket(domain, kind, protocol) }).map(adopt)
+}
+
+/// Connects a socket.
+///
+/// # Safety
+/// `address` is readable for `length` bytes.
+pub(crate) unsafe fn connect(
+    socket: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+    deadline: Nanos,
+) -> Result<()> {
+    let hub = enter()?;
+    hub.suspender()?;
+    hub.ensure_nonblocking(socket)?;
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        // Not through `retry`: an interrupted connect goes on by itself, and a second call would only
+        // say so.
+        // SAFETY: the caller vouches for the address.
+        if unsafe { libc::connect(socket, address, length) } == 0 {
+            return Ok(());
+        }
+        match Error::errno(crate::sys::errno::last()) {
+            Error::EINPROGRESS | Error::EINTR => return finish(socket, deadline),
+            Error::EAGAIN => {
+                let until = clock::after_ns(pause).min(deadline);
+                if until <= clock::now() {
+                    return Err(Error::ETIMEDOUT);
+                }
+                hub.sleep(until)?;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            error => return Err(error),
+        }
+    }
+}
+
+/// Waits for a connection that the kernel is making, and fetches its outcome. Asks poll(2) each time:
+/// a socket that was waited for before it was connected has reported itself writable then.
+fn finish(socket: c_int, deadline: Nanos) -> Result<()> {
+    let outcome = perform(socket, Direction::Write, deadline, 0, || {
+        match wait::poll_one(socket, libc::POLLOUT, 0)? {
+            0 => Err(Error::EAGAIN),
+            _ => fd::socket_option(socket, libc::SO_ERROR).map(|error| error as isize),
+        }
+    })?;
+    match outcome {
+        0 => Ok(()),
+        error => Err(Error::errno(error as c_int)),
+    }
+}
+
+pub(crate) fn listen(socket: c_int, backlog: c_int) -> Result<()> {
+    // SAFETY: takes no pointer.
+    retry(|| unsafe { libc::listen(socket, backlog) }).map(drop)
+}
+
+/// Accepts a connection: a descriptor that is non-blocking and closed on exec.
+///
+/// # Safety
+/// `address` and `length` are as accept(2) wants them, or null.
+pub(crate) unsafe fn accept(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    deadline: Nanos,
+) -> Result<c_int> {
+    enter()?.ensure_nonblocking(socket)?;
+    let accepted = perform(socket, Direction::Read, deadline, 0, || loop {
+        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: the caller vouches for both pointers.
+        match retry(|| unsafe { libc::accept4(socket, address, length, flags) }) {
+            // The client left before it was its turn: nobody's business but its own.
+            Err(Error::ECONNABORTED) => {}
+            other => return other.map(|fd| fd as isize),
+        }
+    })?;
+    Ok(adopt(accepted as c_int))
+}
+
+pub(crate) fn shutdown(socket: c_int, how: c_int) -> Result<()> {
+    // SAFETY: takes no pointer.
+    retry(|| unsafe { libc::shutdown(socket, how) }).map(drop)
+}

@@ -1,0 +1,117 @@
+//! The short ways in: a listening, connected or bound descriptor in one call.
+
+use super::address::{self, Address};
+use super::connection;
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::sys::retry;
+use std::ffi::{c_int, CStr};
+
+/// A descriptor that is closed again unless it is let go.
+struct Owned(c_int);
+
+impl Owned {
+    fn socket(family: c_int, kind: c_int) -> Result<Owned> {
+        connection::socket(family, kind, 0).map(Owned)
+    }
+
+    fn set(&self, level: c_int, option: c_int, value: c_int) -> Result<()> {
+        let value: *const c_int = &value;
+        // SAFETY: an int, and its size.
+        retry(|| unsafe {
+            libc::setsockopt(self.0, level, option, value.cast(), size_of::<c_int>() as _)
+        })
+        .map(drop)
+    }
+
+    fn bind(&self, address: &Address) -> Result<()> {
+        // SAFETY: the address is valid for its length.
+        retry(|| unsafe { libc::bind(self.0, address.as_ptr(), address.length()) }).map(drop)
+    }
+
+    fn let_go(self) -> c_int {
+        let fd = self.0;
+        std::mem::forget(self);
+        fd
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = hub::close(self.0);
+    }
+}
+
+fn backlog(wish: c_int) -> Result<c_int> {
+    match wish {
+        0 => Ok(libc::SOMAXCONN),
+        wish if wish > 0 => Ok(wish),
+        _ => Err(Error::EINVAL),
+    }
+}
+
+/// A bound socket: at the host's address, or at every address of the machine.
+fn bound(kind: c_int, host: Option<&CStr>, port: u16) -> Result<Owned> {
+    let bind = |address: &Address| {
+        let socket = Owned::socket(address.family(), kind)?;
+        if kind == libc::SOCK_STREAM {
+            socket.set(libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+        }
+        if host.is_none() && address.family() == libc::AF_INET6 {
+            socket.set(libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
+        }
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    match host {
+        Some(host) => bind(&address::parse(host, port)?),
+        None => {
+            let [six, four] = address::any(port);
+            match bind(&six) {
+                // A machine without IPv6, or with it switched off.
+                Err(Error::EAFNOSUPPORT | Error::EADDRNOTAVAIL) => bind(&four),
+                other => other,
+            }
+        }
+    }
+}
+
+/// A TCP socket that listens. Port 0 lets the kernel choose.
+pub(crate) fn tcp_listen(host: Option<&CStr>, port: c_int, wish: c_int) -> Result<c_int> {
+    let (port, backlog) = (address::port(port)?, backlog(wish)?);
+    let socket = bound(libc::SOCK_STREAM, host, port)?;
+    connection::listen(socket.0, backlog)?;
+    Ok(socket.let_go())
+}
+
+/// A TCP connection.
+pub(crate) fn tcp_connect(host: &CStr, port: c_int, deadline: Nanos) -> Result<c_int> {
+    connected(&address::parse(host, address::port(port)?)?, deadline)
+}
+
+/// A Unix stream socket that listens.
+pub(crate) fn unix_listen(path: &CStr, wish: c_int) -> Result<c_int> {
+    let (address, backlog) = (Address::unix(path)?, backlog(wish)?);
+    let socket = Owned::socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
+    socket.bind(&address)?;
+    connection::listen(socket.0, backlog)?;
+    Ok(socket.let_go())
+}
+
+/// A Unix stream connection.
+pub(crate) fn unix_connect(path: &CStr, deadline: Nanos) -> Result<c_int> {
+    connected(&Address::unix(path)?, deadline)
+}
+
+fn connected(address: &Address, deadline: Nanos) -> Result<c_int> {
+    let socket = Owned::socket(address.family(), libc::SOCK_STREAM)?;
+    // SAFETY: the address is valid for its length.
+    unsafe { connection::connect(socket.0, address.as_ptr(), address.length(), deadline)? };
+    Ok(socket.let_go())
+}
+
+/// A UDP socket bound to an address.
+pub(crate) fn udp_bind(host: Option<&CStr>, port: c_int) -> Result<c_int> {
+    bound(libc::SOCK_DGRAM, host, address::port(port)?).map(Owned::let_go)
+}

@@ -1,0 +1,17 @@
+//! Sockets and other descriptors: the POSIX calls, made cooperative on `hub::perform`.
+//!
+//! * `stream` — recv, send and their kin; read, write and theirs.
+//! * `whole` — all of a buffer.
+//! * `sendfile` — from a file to a descriptor.
+//! * `connection` — socket, connect, listen, accept, shutdown.
+//! * `endpoint` — the short ways in: a listening or connected descriptor in one call.
+//! * `address` — numeric addresses.
+//! * `poll` — several descriptors at once.
+
+pub(crate) mod address;
+pub(crate) mod connection;
+pub(crate) mod endpoint;
+pub(crate) mod poll;
+pub(crate) mod sendfile;
+pub(crate) mod stream;
+pub(crate) mod whole;

@@ -1,0 +1,294 @@
+//! Bytes and messages in and out, one system call each.
+//!
+//! Sockets are never put into another mode: MSG_DONTWAIT makes the single call non-blocking whatever
+//! the descriptor's mode, which may be shared with other processes.
+
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::hub::{adopt, enter, perform, perform_once, Direction};
+use crate::sys::fd::Kind;
+use crate::sys::{retry, sigpipe, wait};
+use libc::{iovec, msghdr, sockaddr, socklen_t};
+use std::ffi::{c_int, c_short, c_void};
+
+/// The most that Linux moves in one call; a full count of a larger buffer looks short.
+const MOST: usize = 0x7fff_f000;
+/// What a pipe takes at once when poll says that it is writable (POSIX: PIPE_BUF).
+const PIECE: usize = 4096;
+/// Flags with which a short count still means that nothing is left.
+const PLAIN: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+
+/// How many bytes a plain call could move.
+fn asked(length: usize, flags: c_int) -> usize {
+    if flags & !PLAIN == 0 {
+        length.min(MOST)
+    } else {
+        0
+    }
+}
+
+/// A socket call, with the meaning that the caller's own MSG_DONTWAIT has.
+#[inline]
+fn socket_call(
+    fd: c_int,
+    direction: Direction,
+    flags: c_int,
+    asked: usize,
+    deadline: Nanos,
+    mut call: impl FnMut(c_int) -> isize,
+) -> Result<isize> {
+    let quiet = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    if flags & libc::MSG_DONTWAIT != 0 {
+        return perform_once(|| retry(|| call(quiet)));
+    }
+    perform(fd, direction, deadline, asked, || retry(|| call(quiet)))
+}
+
+/// # Safety
+/// `buffer` is writable for `length` bytes.
+#[inline]
+pub(crate) unsafe fn recv(
+    fd: c_int,
+    buffer: *mut c_void,
+    length: usize,
+    flags: c_int,
+    deadline: Nanos,
+) -> Result<isize> {
+    socket_call(fd, Direction::Read, flags, asked(length, flags), deadline, |flags| {
+        // SAFETY: the caller vouches for the buffer.
+        unsafe { libc::recv(fd, buffer, length, flags) }
+    })
+}
+
+/// # Safety
+/// `buffer` is readable for `length` bytes.
+#[inline]
+pub(crate) unsafe fn send(
+    fd: c_int,
+    buffer: *const c_void,
+    length: usize,
+    flags: c_int,
+    deadline: Nanos,
+) -> Result<isize> {
+    socket_call(fd, Direction::Write, flags, asked(length, flags), deadline, |flags| {
+        // SAFETY: the caller vouches for the buffer.
+        unsafe { libc::send(fd, buffer, length, flags) }
+    })
+}
+
+/// # Safety
+/// `buffer` is writable for `length` bytes; `address` and `address_length` are as recvfrom(2) wants
+/// them, or null.
+pub(crate) unsafe fn recvfrom(
+    fd: c_int,
+    (buffer, length): (*mut c_void, usize),
+    flags: c_int,
+    (address, address_length): (*mut sockaddr, *mut socklen_t),
+    deadline: Nanos,
+) -> Result<isize> {
+    socket_call(fd, Direction::Read, flags, asked(length, flags), deadline, |flags| {
+        // SAFETY: the caller vouches for all four.
+        unsafe { libc::recvfrom(fd, buffer, length, flags, address, address_length) }
+    })
+}
+
+/// # Safety
+/// `buffer` is readable for `length` bytes, `address` for `address_length`, or null.
+pub(crate) unsafe fn sendto(
+    fd: c_int,
+    (buffer, length): (*const c_void, usize),
+    flags: c_int,
+    (address, address_length): (*const sockaddr, socklen_t),
+    deadline: Nanos,
+) -> Result<isize> {
+    socket_call(fd, Direction::Write, flags, asked(length, flags), deadline, |flags| {
+        // SAFETY: the caller vouches for both.
+        unsafe { libc::sendto(fd, buffer, length, flags, address, address_length) }
+    })
+}
+
+/// # Safety
+/// `message` is as recvmsg(2) wants it.
+pub(crate) unsafe fn recvmsg(
+    fd: c_int,
+    message: *mut msghdr,
+    flags: c_int,
+    deadline: Nanos,
+) -> Result<isize> {
+    let count = socket_call(fd, Direction::Read, flags, 0, deadline, |flags| {
+        // SAFETY: the caller vouches for the message.
+        unsafe { libc::recvmsg(fd, message, flags) }
+    })?;
+    // SAFETY: the kernel has filled the message in.
+    unsafe { adopt_passed(&*message) };
+    Ok(count)
+}
+
+/// Tells the hubs of descriptors that arrived in a message.
+///
+/// # Safety
+/// `message` comes from a recvmsg that has succeeded.
+unsafe fn adopt_passed(message: &msghdr) {
+    // SAFETY: the control buffer holds what the kernel wrote; descriptors in it need not be aligned.
+    unsafe {
+        let mut control = libc::CMSG_FIRSTHDR(message);
+        while !control.is_null() {
+            let header = &*control;
+            if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_RIGHTS {
+                let data = libc::CMSG_DATA(control);
+                let length = header.cmsg_len - (data as usize - control as usize);
+                for at in 0..length / size_of::<c_int>() {
+                    adopt(data.cast::<c_int>().add(at).read_unaligned());
+                }
+            }
+            control = libc::CMSG_NXTHDR(message, control);
+        }
+    }
+}
+
+/// # Safety
+/// `message` is as sendmsg(2) wants it.
+pub(crate) unsafe fn sendmsg(
+    fd: c_int,
+    message: *const msghdr,
+    flags: c_int,
+    deadline: Nanos,
+) -> Result<isize> {
+    socket_call(fd, Direction::Write, flags, 0, deadline, |flags| {
+        // SAFETY: the caller vouches for the message.
+        unsafe { libc::sendmsg(fd, message, flags) }
+    })
+}
+
+/// Whether a descriptor in blocking mode would be waited for now.
+pub(super) fn would_wait(fd: c_int, events: c_short) -> Result<()> {
+    match wait::poll_one(fd, events, 0)? {
+        0 => Err(Error::EAGAIN),
+        _ => Ok(()),
+    }
+}
+
+/// # Safety
+/// `buffer` is writable for `length` bytes.
+pub(crate) unsafe fn read(
+    fd: c_int,
+    buffer: *mut c_void,
+    length: usize,
+    deadline: Nanos,
+) -> Result<isize> {
+    let kind = enter()?.kind_of(fd)?;
+    if matches!(kind, Kind::InetStream | Kind::Socket) {
+        // SAFETY: the caller vouches for the buffer.
+        return unsafe { recv(fd, buffer, length, 0, deadline) };
+    }
+    perform(fd, Direction::Read, deadline, 0, || {
+        if kind == Kind::Blocking {
+            would_wait(fd, libc::POLLIN)?;
+        }
+        // SAFETY: the caller vouches for the buffer.
+        retry(|| unsafe { libc::read(fd, buffer, length) })
+    })
+}
+
+/// # Safety
+/// `buffer` is readable for `length` bytes.
+pub(crate) unsafe fn write(
+    fd: c_int,
+    buffer: *const c_void,
+    length: usize,
+    deadline: Nanos,
+) -> Result<isize> {
+    let kind = enter()?.kind_of(fd)?;
+    if matches!(kind, Kind::InetStream | Kind::Socket) {
+        // SAFETY: the caller vouches for the buffer.
+        return unsafe { send(fd, buffer, length, 0, deadline) };
+    }
+    perform(fd, Direction::Write, deadline, 0, || {
+        // SAFETY: the caller vouches for the buffer.
+        unsafe { write_by_kind(fd, kind, buffer, length) }
+    })
+}
+
+/// One write to something that is no socket.
+///
+/// # Safety
+/// `buffer` is readable for `length` bytes.
+unsafe fn write_by_kind(
+    fd: c_int,
+    kind: Kind,
+    buffer: *const c_void,
+    length: usize,
+) -> Result<isize> {
+    let length = match kind {
+        Kind::Blocking => {
+            would_wait(fd, libc::POLLOUT)?;
+            length.min(PIECE)
+        }
+        _ => length,
+    };
+    // SAFETY: the caller vouches for the buffer.
+    sigpipe::shielded(|| retry(|| unsafe { libc::write(fd, buffer, length) }))
+}
+
+fn message_of(iov: *const iovec, count: usize) -> msghdr {
+    // SAFETY: all zeroes is a valid msghdr: null pointers and no lengths.
+    let mut message: msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = iov.cast_mut();
+    message.msg_iovlen = count as _;
+    message
+}
+
+/// # Safety
+/// `iov` has `count` entries, each a writable range.
+pub(crate) unsafe fn readv(
+    fd: c_int,
+    iov: *const iovec,
+    count: usize,
+    deadline: Nanos,
+) -> Result<isize> {
+    let kind = enter()?.kind_of(fd)?;
+    if matches!(kind, Kind::InetStream | Kind::Socket) {
+        let mut message = message_of(iov, count);
+        // SAFETY: the caller vouches for the ranges.
+        return unsafe { recvmsg(fd, &mut message, 0, deadline) };
+    }
+    perform(fd, Direction::Read, deadline, 0, || {
+        if kind == Kind::Blocking {
+            would_wait(fd, libc::POLLIN)?;
+        }
+        // SAFETY: the caller vouches for the ranges.
+        retry(|| unsafe { libc::readv(fd, iov, count as c_int) })
+    })
+}
+
+/// # Safety
+/// `iov` has `count` entries, each a readable range.
+pub(crate) unsafe fn writev(
+    fd: c_int,
+    iov: *const iovec,
+    count: usize,
+    deadline: Nanos,
+) -> Result<isize> {
+    let kind = enter()?.kind_of(fd)?;
+    match kind {
+        Kind::InetStream | Kind::Socket => {
+            let message = message_of(iov, count);
+            // SAFETY: the caller vouches for the ranges.
+            unsafe { sendmsg(fd, &message, 0, deadline) }
+        }
+        Kind::Blocking => {
+            // Only a piece is sure not to wait, so the first range that holds anything gives one.
+            // SAFETY: the caller vouches for the entries.
+            let ranges = unsafe { std::slice::from_raw_parts(iov, count) };
+            match ranges.iter().find(|range| range.iov_len > 0) {
+                // SAFETY: the caller vouches for the range.
+                Some(range) => unsafe { write(fd, range.iov_base, range.iov_len, deadline) },
+                None => Ok(0),
+            }
+        }
+        Kind::NonBlocking | Kind::File => perform(fd, Direction::Write, deadline, 0, || {
+            // SAFETY: the caller vouches for the ranges.
+            sigpipe::shielded(|| retry(|| unsafe { libc::writev(fd, iov, count as c_int) }))
+        }),
+    }
+}

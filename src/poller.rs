@@ -1,0 +1,172 @@
+//! Readiness: a descriptor is registered once for both directions, edge-triggered; then wait.
+//!
+//! On epoll that is all. mio's poll(2) backend (systems without epoll, and our tests) forgets an
+//! interest that has fired and a descriptor that hung up; `rearm` renews it before a wait, and costs
+//! nothing elsewhere.
+
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::faults::{self, Fault};
+use crate::sys::{fd, wait};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::cell::RefCell;
+use std::ffi::c_int;
+use std::io;
+use std::time::Duration;
+
+/// What one event says of its descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// The peer hung up, or will send no more: reads will not run dry again.
+    pub(crate) hung_up: bool,
+    /// Out-of-band data stands in the stream, at which a read stops short.
+    pub(crate) priority: bool,
+}
+
+/// Takes events from the kernel in batches of this size: large enough that a busy server asks once
+/// for many descriptors, small enough (12 KiB) to stay in the cache.
+const BATCH: usize = 1024;
+/// The token of the counter that other threads wake the hub by.
+const WAKE: Token = Token(usize::MAX);
+/// Below a millisecond epoll_wait cannot wait; a poll(2) of nanoseconds on the poller's descriptor
+/// can.
+const COARSEST_FINE_WAIT: Nanos = 1_000_000;
+/// Nothing is gained by longer waits, and overflow is far away.
+const LONGEST_WAIT: Nanos = 3_600_000_000_000;
+
+/// The readiness source of one hub.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    poll: RefCell<Poll>,
+    events: RefCell<Events>,
+    wake: c_int,
+}
+
+impl Poller {
+    /// `wake` is an event counter, kept by the caller for as long as the poller lives.
+    pub(crate) fn new(wake: c_int) -> Result<Poller> {
+        if faults::strikes(Fault::PollerNew) {
+            return Err(Error::EMFILE);
+        }
+        let poll = Poll::new().map_err(|error| Error::from_io(&error))?;
+        poll.registry()
+            .register(&mut SourceFd(&wake), WAKE, Interest::READABLE)
+            .map_err(|error| Error::from_io(&error))?;
+        Ok(Poller {
+            poll: RefCell::new(poll),
+            events: RefCell::new(Events::with_capacity(BATCH)),
+            wake,
+        })
+    }
+
+    /// A descriptor that is readable when there are events; for a foreign event loop.
+    pub(crate) fn descriptor(&self) -> Result<c_int> {
+        #[cfg(not(mio_unsupported_force_poll_poll))]
+        {
+            use std::os::fd::AsRawFd;
+            Ok(self.poll.borrow().as_raw_fd())
+        }
+        #[cfg(mio_unsupported_force_poll_poll)]
+        Err(Error::ENOTSUP)
+    }
+
+    /// Registers a descriptor. What is ready already is reported as an event too.
+    pub(crate) fn add(&self, fd: c_int, token: usize) -> Result<()> {
+        if faults::strikes(Fault::Register) {
+            return Err(Error::ENOSPC);
+        }
+        let poll = self.poll.borrow();
+        let registry = poll.registry();
+        let mut source = SourceFd(&fd);
+        let added = match registry.register(&mut source, Token(token), interest()) {
+            // The number was registered for a descriptor that somebody duplicated away.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                registry.reregister(&mut source, Token(token), interest())
+            }
+            other => other,
+        };
+        added.map_err(|error| Error::from_io(&error))?;
+        // poll(2) reports a closed descriptor as an event, not as an error.
+        if cfg!(mio_unsupported_force_poll_poll) && !fd::is_open(fd) {
+            self.remove(fd);
+            return Err(Error::EBADF);
+        }
+        Ok(())
+    }
+
+    /// Renews the interest of a registered descriptor whose event has been used up.
+    #[inline(always)]
+    pub(crate) fn rearm(&self, fd: c_int, token: usize) {
+        if cfg!(mio_unsupported_force_poll_poll) {
+            let poll = self.poll.borrow();
+            let mut source = SourceFd(&fd);
+            if poll.registry().reregister(&mut source, Token(token), interest()).is_err() {
+                let _ = poll.registry().register(&mut source, Token(token), interest());
+            }
+        }
+    }
+
+    /// Ends a registration. Needed before `close`: a duplicate would keep it alive otherwise.
+    pub(crate) fn remove(&self, fd: c_int) {
+        // The descriptor may be closed already, or be known to the kernel under another number.
+        let _ = self.poll.borrow().registry().deregister(&mut SourceFd(&fd));
+    }
+
+    /// Waits at most `timeout` nanoseconds (negative: no limit) and hands each event over. Returns how
+    /// many there were, wake-ups not counted.
+    pub(crate) fn wait(&self, timeout: Nanos, mut each: impl FnMut(usize, Readiness)) -> usize {
+        let timeout = match timeout {
+            0 => Some(Duration::ZERO),
+            ns if ns < 0 => None,
+            ns if ns < COARSEST_FINE_WAIT => match self.descriptor() {
+                Ok(descriptor) => {
+                    wait::sleep_on(descriptor, ns);
+                    Some(Duration::ZERO)
+                }
+                Err(_) => Some(Duration::from_nanos(ns as u64)),
+            },
+            ns => Some(Duration::from_nanos(ns.min(LONGEST_WAIT) as u64)),
+        };
+        let mut events = self.events.borrow_mut();
+        if self.poll.borrow_mut().poll(&mut events, timeout).is_err() {
+            // Interrupted by a signal. The loop looks at the clock and comes again.
+            return 0;
+        }
+        let mut count = 0;
+        for event in events.iter() {
+            if event.token() == WAKE {
+                if cfg!(mio_unsupported_force_poll_poll) {
+                    self.rearm_wake();
+                }
+                continue;
+            }
+            count += 1;
+            let hung_up = event.is_read_closed();
+            let failed = event.is_error();
+            each(
+                event.token().0,
+                Readiness {
+                    readable: event.is_readable() || hung_up || failed,
+                    writable: event.is_writable() || event.is_write_closed() || failed,
+                    hung_up,
+                    priority: event.is_priority(),
+                },
+            );
+        }
+        count
+    }
+
+    /// An edge-triggered counter needs no reading; a level-triggered one would fire for ever.
+    fn rearm_wake(&self) {
+        fd::event_clear(self.wake);
+        let poll = self.poll.borrow();
+        let _ = poll.registry().reregister(&mut SourceFd(&self.wake), WAKE, Interest::READABLE);
+    }
+}
+
+fn interest() -> Interest {
+    Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY
+}

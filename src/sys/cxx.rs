@@ -1,0 +1,55 @@
+//! Where a C++ run-time keeps its exceptions in flight.
+//!
+//! The Itanium C++ ABI (section 2.2.2) keeps two words per OS thread: the stack of caught exceptions
+//! and the count of uncaught ones. Two green threads that are both inside a `catch` block would share
+//! them, and `throw;` in one would throw the other's exception.
+
+use std::ffi::{c_char, c_void, CStr};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// `__cxa_eh_globals`, opaque: a pointer and an unsigned int, with padding.
+pub(crate) type Globals = [usize; 2];
+
+type GetGlobals = unsafe extern "C" fn() -> *mut Globals;
+
+static FOUND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+const SYMBOL: &CStr = c"__cxa_get_globals";
+const RUN_TIMES: [&CStr; 2] = [c"libstdc++.so.6", c"libc++abi.so.1"];
+
+/// The calling OS thread's globals; `None` in a process that has no C++ run-time loaded (yet).
+pub(crate) fn globals() -> Option<*mut Globals> {
+    let mut found = FOUND.load(Ordering::Relaxed);
+    if found.is_null() {
+        found = look_up();
+        FOUND.store(found, Ordering::Relaxed);
+    }
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: the symbol of that name has this signature in every Itanium C++ ABI.
+    let get: GetGlobals = unsafe { std::mem::transmute::<*mut c_void, GetGlobals>(found) };
+    // SAFETY: has no preconditions; the answer stays the same while the OS thread lives.
+    Some(unsafe { get() })
+}
+
+/// Finds the function among what is loaded; loads nothing. The run-time's own name is tried too,
+/// since an interpreter loads extensions out of the reach of the global scope.
+fn look_up() -> *mut c_void {
+    let symbol: *const c_char = SYMBOL.as_ptr();
+    // SAFETY: both arguments are valid for the call.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, symbol) };
+    if !found.is_null() {
+        return found;
+    }
+    for name in RUN_TIMES {
+        // SAFETY: NOLOAD makes this a mere question; the name is a C string.
+        let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY) };
+        if !library.is_null() {
+            // The reference that dlopen took is kept: the function must not go away.
+            // SAFETY: the handle is valid.
+            return unsafe { libc::dlsym(library, symbol) };
+        }
+    }
+    std::ptr::null_mut()
+}

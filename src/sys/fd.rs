@@ -1,0 +1,132 @@
+//! Descriptors: what can be asked of one, and the event counter that wakes a hub.
+
+use crate::error::{Error, Result};
+use std::ffi::{c_int, c_void};
+
+/// What `recv` and `read` may conclude from a descriptor, learnt once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An IPv4 or IPv6 stream: a short count proves that the kernel's buffer is used up.
+    InetStream,
+    /// Any other socket. A Unix stream stops short at passed descriptors, a datagram at its end.
+    Socket,
+    /// No socket, and in non-blocking mode.
+    NonBlocking,
+    /// No socket, and in blocking mode: must be polled before each attempt.
+    Blocking,
+    /// A regular file or block device, which is always ready.
+    File,
+}
+
+/// Classifies a descriptor, in one to four system calls.
+pub(crate) fn kind(fd: c_int) -> Result<Kind> {
+    match socket_option(fd, libc::SO_TYPE) {
+        Ok(libc::SOCK_STREAM) => match socket_option(fd, libc::SO_DOMAIN) {
+            Ok(libc::AF_INET | libc::AF_INET6) => Ok(Kind::InetStream),
+            _ => Ok(Kind::Socket),
+        },
+        Ok(_) => Ok(Kind::Socket),
+        Err(Error::EBADF) => Err(Error::EBADF),
+        Err(_) if is_file(fd)? => Ok(Kind::File),
+        Err(_) if is_nonblocking(fd)? => Ok(Kind::NonBlocking),
+        Err(_) => Ok(Kind::Blocking),
+    }
+}
+
+/// Reads an integer option at `SOL_SOCKET`.
+pub(crate) fn socket_option(fd: c_int, option: c_int) -> Result<c_int> {
+    let mut value: c_int = 0;
+    let mut length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `value` and `length` are valid and say their size.
+    super::retry(|| unsafe {
+        let value: *mut c_int = &mut value;
+        libc::getsockopt(fd, libc::SOL_SOCKET, option, value.cast(), &mut length)
+    })?;
+    Ok(value)
+}
+
+fn is_file(fd: c_int) -> Result<bool> {
+    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: a valid place for the answer.
+    super::retry(|| unsafe { libc::fstat(fd, status.as_mut_ptr()) })?;
+    // SAFETY: the call has succeeded, so that it is filled in.
+    let format = unsafe { status.assume_init() }.st_mode & libc::S_IFMT;
+    Ok(format == libc::S_IFREG || format == libc::S_IFBLK)
+}
+
+fn is_nonblocking(fd: c_int) -> Result<bool> {
+    // SAFETY: takes no pointer.
+    let flags = super::retry(|| unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    Ok(flags & libc::O_NONBLOCK != 0)
+}
+
+/// Puts a descriptor into non-blocking mode if it is not.
+pub(crate) fn set_nonblocking(fd: c_int) -> Result<()> {
+    // SAFETY: takes no pointer.
+    let flags = super::retry(|| unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    if flags & libc::O_NONBLOCK == 0 {
+        // SAFETY: takes no pointer.
+        super::retry(|| unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    }
+    Ok(())
+}
+
+/// Whether the descriptor is open.
+pub(crate) fn is_open(fd: c_int) -> bool {
+    // SAFETY: takes no pointer.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
+}
+
+/// Closes a descriptor. Linux frees the number even when the call is interrupted, and a second try
+/// could close what another thread has just opened: EINTR is a success.
+pub(crate) fn close(fd: c_int) -> Result<()> {
+    // SAFETY: takes no pointer. Whose descriptor it is, is the caller's affair.
+    if unsafe { libc::close(fd) } == 0 {
+        return Ok(());
+    }
+    match super::errno::last() {
+        libc::EINTR => Ok(()),
+        number => Err(Error::errno(number)),
+    }
+}
+
+/// Writes everything, waiting as the descriptor pleases: for reports, not for traffic.
+pub(crate) fn write_all(fd: c_int, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        // SAFETY: the slice is readable for its length.
+        let count = super::retry(|| unsafe {
+            libc::write(fd, bytes.as_ptr().cast::<c_void>(), bytes.len())
+        });
+        match count {
+            Ok(count) => bytes = &bytes[count as usize..],
+            Err(Error::EAGAIN) => {
+                super::wait::poll_one(fd, libc::POLLOUT, -1)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A counter whose every increase is an edge: the way into a hub that waits.
+pub(crate) fn event_counter() -> Result<c_int> {
+    // SAFETY: takes no pointer.
+    super::retry(|| unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })
+}
+
+/// Increases an event counter. Safe in a signal handler; errno is the caller's to keep.
+pub(crate) fn event_signal(fd: c_int) {
+    let one: u64 = 1;
+    let one: *const u64 = &one;
+    // A counter at its limit is readable already, so a failure loses nothing.
+    // SAFETY: eight readable bytes, as eventfd wants them.
+    let _ = super::retry(|| unsafe { libc::write(fd, one.cast(), 8) });
+}
+
+/// Sets an event counter back to zero.
+pub(crate) fn event_clear(fd: c_int) {
+    let mut count: u64 = 0;
+    let count: *mut u64 = &mut count;
+    // SAFETY: eight writable bytes, as eventfd wants them.
+    let _ = super::retry(|| unsafe { libc::read(fd, count.cast(), 8) });
+}

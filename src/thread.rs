@@ -1,0 +1,133 @@
+//! The green thread's control block. It outlives its stack, so that an id stays good until the result
+//! was fetched.
+
+use crate::coroutine::Coroutine;
+use crate::slab::Id;
+use crate::timer::{Entry, Owner};
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+/// The function a green thread runs, as with pthreads.
+pub(crate) type EntryPoint = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// Where a green thread is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// In the ready ring.
+    Ready,
+    /// On the processor.
+    Running,
+    /// Waits for an unpark.
+    Parked,
+    /// Has returned; the result is here until it is joined or detached.
+    Ended,
+}
+
+/// Why a parked thread runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// What it waited for may have happened.
+    Ready,
+    /// The deadline has passed.
+    TimedOut,
+    /// `gh_cancel`.
+    Canceled,
+    /// Nothing is left that could ever wake it.
+    Deadlock,
+}
+
+/// What a parked thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    None,
+    Sleep,
+    Readable(c_int),
+    Writable(c_int),
+    Poll(usize),
+    Join(Id),
+    /// The root, in `gh_hub_free`, until every other thread has ended.
+    Drain,
+}
+
+impl Reason {
+    /// Whether only a green thread of the same hub can end the wait. When every thread waits like
+    /// this and no deadline is pending, none will ever run again. A sleep for ever is not of the
+    /// kind: what cancels it may come from outside by `gh_post`.
+    pub(crate) fn is_inside(self) -> bool {
+        matches!(self, Reason::Join(_) | Reason::Drain)
+    }
+}
+
+/// The longest name, in bytes.
+pub(crate) const MAX_NAME: usize = 63;
+
+/// One green thread, or the root of an OS thread.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) id: Id,
+    pub(crate) root: bool,
+    pub(crate) state: Cell<State>,
+    pub(crate) wake: Cell<Wake>,
+    pub(crate) canceled: Cell<bool>,
+    pub(crate) masked: Cell<bool>,
+    pub(crate) detached: Cell<bool>,
+    pub(crate) coroutine: Coroutine,
+    pub(crate) timer: Entry,
+    pub(crate) reason: Cell<Reason>,
+    /// Who is parked in a join of this thread; null for nobody.
+    pub(crate) joiner: Cell<*const Thread>,
+    pub(crate) entry: EntryPoint,
+    /// The argument until the thread starts, its result after it has ended.
+    pub(crate) value: Cell<*mut c_void>,
+    /// Boxed, because most threads have none.
+    pub(crate) name: RefCell<Option<Box<[u8]>>>,
+}
+
+impl Thread {
+    pub(crate) fn new(id: Id, entry: EntryPoint, argument: *mut c_void) -> Thread {
+        Thread {
+            id,
+            root: false,
+            state: Cell::new(State::Parked),
+            wake: Cell::new(Wake::Ready),
+            canceled: Cell::new(false),
+            masked: Cell::new(false),
+            detached: Cell::new(false),
+            coroutine: Coroutine::empty(),
+            timer: Entry::new(Owner::Thread),
+            reason: Cell::new(Reason::None),
+            joiner: Cell::new(ptr::null()),
+            entry,
+            value: Cell::new(argument),
+            name: RefCell::new(None),
+        }
+    }
+
+    /// The code that an OS thread runs outside of every other green thread.
+    pub(crate) fn root(id: Id) -> Thread {
+        unsafe extern "C" fn unused(argument: *mut c_void) -> *mut c_void {
+            argument
+        }
+        Thread {
+            root: true,
+            state: Cell::new(State::Running),
+            ..Thread::new(id, unused, ptr::null_mut())
+        }
+    }
+
+    /// Whether a suspending call must return `-ECANCELED`.
+    #[inline]
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.canceled.get() && !self.masked.get()
+    }
+
+    /// The thread in which a timer entry is embedded.
+    ///
+    /// # Safety
+    /// `entry` is the `timer` of a `Thread`.
+    pub(crate) unsafe fn of_timer<'a>(entry: *const Entry) -> &'a Thread {
+        // SAFETY: the caller vouches for what is around the entry.
+        unsafe { &*entry.byte_sub(std::mem::offset_of!(Thread, timer)).cast::<Thread>() }
+    }
+}
