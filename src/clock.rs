@@ -17,7 +17,7 @@ pub(crate) fn now() -> Nanos {
     // SAFETY: `time` is a valid, writable timespec; CLOCK_MONOTONIC exists on every target, so the
     // call cannot fail.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    i64::from(time.tv_sec) * NANOS_PER_SEC + i64::from(time.tv_nsec)
+    time.tv_sec * NANOS_PER_SEC + time.tv_nsec
 }
 
 /// The deadline `ns` nanoseconds from now. Saturates: a sum past the end of time is `NEVER`.

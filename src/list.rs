@@ -8,24 +8,23 @@ use std::ptr;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Link {
+    /// `UNQUEUED` outside of every list.
     prev: Cell<*const Link>,
     next: Cell<*const Link>,
-    queued: Cell<bool>,
 }
+
+/// No link lies at this address, since links are aligned.
+const UNQUEUED: *const Link = ptr::without_provenance(1);
 
 impl Link {
     pub(crate) const fn new() -> Link {
-        Link {
-            prev: Cell::new(ptr::null()),
-            next: Cell::new(ptr::null()),
-            queued: Cell::new(false),
-        }
+        Link { prev: Cell::new(UNQUEUED), next: Cell::new(ptr::null()) }
     }
 
     /// Whether the link stands in some list.
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {
-        self.queued.get()
+        self.prev.get() != UNQUEUED
     }
 }
 
@@ -77,10 +76,9 @@ impl List {
         let last = self.last.get();
         // SAFETY: the caller vouches for `link`; `last` was vouched for when it was pushed.
         unsafe {
-            debug_assert!(!(*link).queued.get());
+            debug_assert!(!(*link).is_queued());
             (*link).prev.set(last);
             (*link).next.set(ptr::null());
-            (*link).queued.set(true);
             match last.as_ref() {
                 Some(last) => last.next.set(link),
                 None => self.first.set(link),
@@ -117,7 +115,7 @@ impl List {
                 Some(next) => next.prev.set(prev),
                 None => self.last.set(prev),
             }
-            (*link).queued.set(false);
+            (*link).prev.set(UNQUEUED);
         }
     }
 }

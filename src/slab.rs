@@ -47,11 +47,13 @@ impl Id {
     }
 }
 
+/// On cache lines of its own.
+#[repr(C, align(64))]
 struct Slot<T> {
+    value: UnsafeCell<MaybeUninit<T>>,
     /// Of the object inside, or of the next one while the slot is free.
     generation: Cell<u32>,
     occupied: Cell<bool>,
-    value: UnsafeCell<MaybeUninit<T>>,
 }
 
 /// A growing set of `T`, each at an address that never changes, reached through `Id`s.

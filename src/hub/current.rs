@@ -112,10 +112,5 @@ fn culprit() -> Option<Culprit<'static>> {
     let hub = current()?;
     let thread = hub.running()?;
     let stack = thread.coroutine.stack()?;
-    // SAFETY: the thread runs on this OS thread and is not setting its name now, since it faulted in
-    // code of its host; the slab keeps the block, and the process is about to die.
-    let name = unsafe { thread.name.try_borrow_unguarded() }.ok()?.as_deref().unwrap_or(&[]);
-    // SAFETY: as above.
-    let name: &'static [u8] = unsafe { std::slice::from_raw_parts(name.as_ptr(), name.len()) };
-    Some(Culprit { id: thread.id.0, name, stack })
+    Some(Culprit { id: thread.id.0, name: thread.name(), stack })
 }

@@ -29,15 +29,18 @@ impl Hub {
         if self.draining.get() {
             return Err(Error::ECANCELED);
         }
-        let name = options.name.map(boxed_name).transpose()?;
+        let name = options.name.unwrap_or(&[]);
+        check_name(name)?;
         let size = match options.stack_size {
             0 => self.options.stack_size,
             wish => stack::slot_size(wish)?,
         };
-        let before = self.stacks.counts().cut;
+        let before = self.stacks.cut();
         let stack = self.stacks.take(size)?;
-        if self.stacks.counts().cut != before {
-            // The moment when a program grows is when it may have loaded C++ since.
+        // When a program grows is when it may have loaded C++ since. Not on every stack: to find that
+        // there is none takes the loader a search through its folders.
+        let cut = self.stacks.cut();
+        if cut != before && cut.is_power_of_two() {
             self.carrier.refresh();
         }
         let Some(thread) = self.threads.insert(|id| Thread::new(id, entry, argument)) else {
@@ -46,8 +49,8 @@ impl Hub {
             return Err(Error::EAGAIN);
         };
         thread.detached.set(options.detached);
-        if name.is_some() {
-            thread.name.replace(name);
+        if !name.is_empty() {
+            thread.set_name(name);
         }
         // SAFETY: the block stays in its slab until the thread has ended; the stack is its own until
         // `end` gives it back; `body` takes a thread.
@@ -174,16 +177,14 @@ impl Hub {
 
     /// Names a thread, `Id(0)` being the caller.
     pub(crate) fn set_name(&self, id: Id, name: &[u8]) -> Result<()> {
-        let name = boxed_name(name)?;
-        self.named(id)?.name.replace(Some(name).filter(|name| !name.is_empty()));
+        check_name(name)?;
+        self.named(id)?.set_name(name);
         Ok(())
     }
 
     /// Hands the name of a thread over, empty if it has none.
     pub(crate) fn name<T>(&self, id: Id, read: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        let thread = self.named(id)?;
-        let name = thread.name.borrow();
-        Ok(read(name.as_deref().unwrap_or(&[])))
+        Ok(read(self.named(id)?.name()))
     }
 
     fn named(&self, id: Id) -> Result<&Thread> {
@@ -194,11 +195,11 @@ impl Hub {
     }
 }
 
-fn boxed_name(name: &[u8]) -> Result<Box<[u8]>> {
+fn check_name(name: &[u8]) -> Result<()> {
     if name.len() > MAX_NAME {
         return Err(Error::ERANGE);
     }
-    Ok(name.into())
+    Ok(())
 }
 
 /// What every green thread runs: the host's function between a clean start and the result's place.

@@ -73,10 +73,10 @@ impl Hub {
 }
 
 fn label(thread: &Thread) -> String {
-    match thread.name.borrow().as_deref() {
-        Some(name) => format!("{} \"{}\"", thread.id.0, name.escape_ascii()),
-        None if thread.root => format!("{} (root)", thread.id.0),
-        None => thread.id.0.to_string(),
+    match thread.name() {
+        [] if thread.root => format!("{} (root)", thread.id.0),
+        [] => thread.id.0.to_string(),
+        name => format!("{} \"{}\"", thread.id.0, name.escape_ascii()),
     }
 }
 
