@@ -134,4 +134,5 @@ pub(super) const ERRNO: &[(i32, &CStr, &CStr)] = &[
     (libc::EOWNERDEAD, c"EOWNERDEAD", c"Owner died"),
     (libc::ENOTRECOVERABLE, c"ENOTRECOVERABLE", c"State not recoverable"),
     (libc::ERFKILL, c"ERFKILL", c"Operation not possible due to RF-kill"),
+    (libc::EHWPOISON, c"EHWPOISON", c"Memory page has hardware error"),
 ];

@@ -1,6 +1,6 @@
 //! The short ways in: a listening, connected or bound socket in one call.
 
-use super::guard::guard;
+use super::guard::{guard, guard_suspending};
 use super::options::{optional_text, text};
 use crate::net::endpoint;
 use std::ffi::{c_char, c_int};
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn gh_tcp_listen(host: *const c_char, port: c_int, backlog
 #[no_mangle]
 pub unsafe extern "C" fn gh_tcp_connect(host: *const c_char, port: c_int, deadline: i64) -> c_int {
     // SAFETY: the caller lends the string.
-    guard(|| endpoint::tcp_connect(unsafe { text(host) }?, port, deadline))
+    guard_suspending(|| endpoint::tcp_connect(unsafe { text(host) }?, port, deadline))
 }
 
 /// Makes a Unix stream socket that listens. A file of that name must not exist yet.
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn gh_unix_listen(path: *const c_char, backlog: c_int) -> 
 #[no_mangle]
 pub unsafe extern "C" fn gh_unix_connect(path: *const c_char, deadline: i64) -> c_int {
     // SAFETY: the caller lends the string.
-    guard(|| endpoint::unix_connect(unsafe { text(path) }?, deadline))
+    guard_suspending(|| endpoint::unix_connect(unsafe { text(path) }?, deadline))
 }
 
 /// Makes a UDP socket bound to an address.

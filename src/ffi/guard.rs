@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::faults::{self, Fault};
+use crate::hub;
 use crate::sys::errno::Kept;
 use std::ffi::c_char;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -78,4 +79,16 @@ pub(super) fn guard_pure<A: Answer>(body: impl FnOnce() -> Result<A>) -> A {
         Ok(Err(error)) => A::failed(error),
         Err(_) => A::failed(Error::PANIC),
     }
+}
+
+/// Runs the body of an exported function that may suspend.
+#[inline]
+pub(super) fn guard_suspending<A: Answer>(body: impl FnOnce() -> Result<A>) -> A {
+    guard(|| {
+        body().inspect_err(|_| {
+            if let Some(hub) = hub::current() {
+                hub.spend_on_failure();
+            }
+        })
+    })
 }

@@ -1,6 +1,6 @@
 //! Waiting for descriptors.
 
-use super::guard::guard;
+use super::guard::guard_suspending;
 use crate::error::{Error, Result};
 use crate::net::poll;
 use crate::sys::pollfd;
@@ -19,7 +19,7 @@ use std::ffi::c_int;
 /// @since 0.1
 #[no_mangle]
 pub extern "C" fn gh_wait_fd(fd: c_int, events: c_int, deadline: i64) -> c_int {
-    guard(|| poll::wait_fd(fd, events, deadline))
+    guard_suspending(|| poll::wait_fd(fd, events, deadline))
 }
 
 /// Waits until one of several descriptors is ready, as poll(2). Without descriptors it sleeps.
@@ -36,7 +36,7 @@ pub extern "C" fn gh_wait_fd(fd: c_int, events: c_int, deadline: i64) -> c_int {
 /// @since 0.1
 #[no_mangle]
 pub unsafe extern "C" fn gh_poll(fds: *mut pollfd, count: usize, deadline: i64) -> c_int {
-    guard(|| {
+    guard_suspending(|| {
         // SAFETY: the caller lends `count` entries.
         let fds = unsafe { entries(fds, count) }?;
         poll::poll(fds, deadline).map(|ready| ready as c_int)

@@ -1,6 +1,6 @@
 //! Making, connecting and closing descriptors.
 
-use super::guard::guard;
+use super::guard::{guard, guard_suspending};
 use crate::error::Error;
 use crate::hub;
 use crate::net::connection;
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn gh_connect(
     len: socklen_t,
     deadline: i64,
 ) -> c_int {
-    guard(|| {
+    guard_suspending(|| {
         if addr.is_null() {
             return Err(Error::EINVAL);
         }
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn gh_accept(
     len: *mut socklen_t,
     deadline: i64,
 ) -> c_int {
-    guard(|| {
+    guard_suspending(|| {
         if !addr.is_null() && len.is_null() {
             return Err(Error::EINVAL);
         }

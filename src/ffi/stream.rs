@@ -1,6 +1,6 @@
 //! Bytes and messages in and out.
 
-use super::guard::guard;
+use super::guard::guard_suspending;
 use crate::error::{Error, Result};
 use crate::net::sendfile::sendfile;
 use crate::net::whole::Progress;
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn gh_recv(
     flags: c_int,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         // SAFETY: the caller lends `len` bytes.
         unsafe { whole::recv(fd, buf, len, flags, deadline) }
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn gh_send(
     flags: c_int,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         // SAFETY: the caller lends `len` bytes.
         unsafe { stream::send(fd, buf, len, flags, deadline) }
@@ -109,7 +109,7 @@ pub unsafe extern "C" fn gh_recvfrom(
     addrlen: *mut socklen_t,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         if !addr.is_null() && addrlen.is_null() {
             return Err(Error::EINVAL);
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn gh_sendto(
     addrlen: socklen_t,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         // SAFETY: the caller lends both.
         unsafe { stream::sendto(fd, (buf, len), flags, (addr, addrlen), deadline) }
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn gh_recvmsg(
     flags: c_int,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         if msg.is_null() {
             return Err(Error::EINVAL);
         }
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn gh_sendmsg(
     flags: c_int,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         if msg.is_null() {
             return Err(Error::EINVAL);
         }
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn gh_read(
     len: usize,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         // SAFETY: the caller lends `len` bytes.
         unsafe { stream::read(fd, buf, len, deadline) }
@@ -252,7 +252,7 @@ pub unsafe extern "C" fn gh_write(
     len: usize,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         // SAFETY: the caller lends `len` bytes.
         unsafe { stream::write(fd, buf, len, deadline) }
@@ -277,7 +277,7 @@ pub unsafe extern "C" fn gh_readv(
     count: c_int,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         let count = check_ranges(iov, count)?;
         // SAFETY: the caller lends the ranges.
         unsafe { stream::readv(fd, iov, count, deadline) }
@@ -303,7 +303,7 @@ pub unsafe extern "C" fn gh_writev(
     count: c_int,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         let count = check_ranges(iov, count)?;
         // SAFETY: the caller lends the ranges.
         unsafe { stream::writev(fd, iov, count, deadline) }
@@ -344,7 +344,7 @@ pub unsafe extern "C" fn gh_send_all(
     sent: *mut usize,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         // SAFETY: the caller lends both.
         unsafe { finish(whole::send_all(fd, buf, len, flags, deadline), sent) }
@@ -374,7 +374,7 @@ pub unsafe extern "C" fn gh_recv_exact(
     received: *mut usize,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         check(buf, len)?;
         // SAFETY: the caller lends both.
         unsafe { finish(whole::recv_exact(fd, buf, len, flags, deadline), received) }
@@ -404,7 +404,7 @@ pub unsafe extern "C" fn gh_sendfile(
     count: usize,
     deadline: i64,
 ) -> ssize_t {
-    guard(|| {
+    guard_suspending(|| {
         if count > isize::MAX as usize {
             return Err(Error::EINVAL);
         }

@@ -1,6 +1,6 @@
 //! Green threads.
 
-use super::guard::{guard, guard_pure};
+use super::guard::{guard, guard_pure, guard_suspending};
 use super::options;
 use crate::clock;
 use crate::error::{Error, Result};
@@ -106,7 +106,7 @@ pub unsafe extern "C" fn gh_join(
     result: *mut *mut c_void,
     deadline: i64,
 ) -> c_int {
-    guard_pure(|| {
+    guard_suspending(|| {
         let value = hub_of(thread)?.join(Id(thread), deadline)?;
         if !result.is_null() {
             // SAFETY: the caller lends the place.
@@ -173,7 +173,7 @@ pub extern "C" fn gh_cancel_mask(masked: c_int) -> c_int {
 /// @since 0.1
 #[no_mangle]
 pub extern "C" fn gh_yield() -> c_int {
-    guard_pure(|| {
+    guard_suspending(|| {
         let hub = hub::enter()?;
         hub.yield_now(hub.suspender()?);
         Ok(0)
@@ -189,7 +189,7 @@ pub extern "C" fn gh_yield() -> c_int {
 /// @since 0.1
 #[no_mangle]
 pub extern "C" fn gh_sleep_until(deadline: i64) -> c_int {
-    guard_pure(|| hub::enter()?.sleep(deadline).map(|()| 0))
+    guard_suspending(|| hub::enter()?.sleep(deadline).map(|()| 0))
 }
 
 /// Sleeps for a number of milliseconds.
@@ -201,7 +201,7 @@ pub extern "C" fn gh_sleep_until(deadline: i64) -> c_int {
 /// @since 0.1
 #[no_mangle]
 pub extern "C" fn gh_sleep_ms(ms: i64) -> c_int {
-    guard_pure(|| hub::enter()?.sleep(clock::after_ms(ms)).map(|()| 0))
+    guard_suspending(|| hub::enter()?.sleep(clock::after_ms(ms)).map(|()| 0))
 }
 
 /// Tells who calls.

@@ -94,6 +94,7 @@ impl Hub {
     pub(super) fn call_back(&self, callback: Callback, argument: *mut c_void) {
         // What the last green thread left there belongs to that thread.
         self.carrier.clear();
+        self.counters.callbacks.set(self.counters.callbacks.get() + 1);
         // SAFETY: the host passed both together and vouched for them.
         unsafe { callback(argument) };
     }

@@ -83,7 +83,7 @@ impl Hub {
             self.forget(thread);
             return;
         }
-        // SAFETY: a joiner is parked in `join` until this unpark, and takes itself off before it goes.
+        // SAFETY: a joiner is parked in `join` until this unpark; what else wakes it takes it off.
         if let Some(joiner) = unsafe { thread.joiner.get().as_ref() } {
             self.unpark(joiner, Wake::Ready);
         }
@@ -106,21 +106,38 @@ impl Hub {
         if target.root || target.detached.get() || !target.joiner.get().is_null() {
             return Err(Error::EINVAL);
         }
-        target.joiner.set(caller);
-        while target.state.get() != State::Ended {
-            let wake = self.park(caller, Reason::Join(id), deadline);
-            if wake != Wake::Ready && target.state.get() != State::Ended {
-                target.joiner.set(ptr::null());
-                return Err(match wake {
-                    Wake::Canceled => Error::ECANCELED,
-                    Wake::Deadlock => Error::DEADLOCK,
-                    _ => Error::ETIMEDOUT,
-                });
+        if target.state.get() != State::Ended {
+            target.joiner.set(caller);
+            match self.park(caller, Reason::Join(id), deadline) {
+                Wake::Ready => {}
+                Wake::Canceled => return Err(Error::ECANCELED),
+                Wake::Deadlock => return Err(Error::DEADLOCK),
+                Wake::TimedOut => {
+                    // Where the deadline had passed, nobody was parked whom `unpark` could take off.
+                    self.leave_join_of(caller, id);
+                    return Err(Error::ETIMEDOUT);
+                }
             }
         }
         let value = target.value.get();
         self.forget(target);
         Ok(value)
+    }
+
+    /// Takes a thread off what it joins, in the moment when something else than the end of that wakes
+    /// it: from then on another may join, and the join's target may go.
+    pub(super) fn leave_join(&self, thread: &Thread) {
+        if let Reason::Join(id) = thread.reason.get() {
+            self.leave_join_of(thread, id);
+        }
+    }
+
+    fn leave_join_of(&self, joiner: &Thread, id: Id) {
+        if let Some(target) = self.threads.get(id) {
+            if ptr::eq(target.joiner.get(), joiner) {
+                target.joiner.set(ptr::null());
+            }
+        }
     }
 
     /// Gives up the right to join: the thread's block goes when it ends, or now.

@@ -121,6 +121,8 @@ struct Counters {
     polls: Cell<u64>,
     events: Cell<u64>,
     posts: Cell<u64>,
+    /// Posts and timers together.
+    callbacks: Cell<u64>,
 }
 
 impl Hub {

@@ -13,9 +13,6 @@ impl Hub {
     pub(crate) fn park(&self, thread: &Thread, reason: Reason, deadline: Nanos) -> Wake {
         debug_assert!(std::ptr::eq(self.current.get(), thread));
         if deadline <= self.now.get() {
-            // Counts as a call that succeeded at once: who polls with past deadlines in a loop must
-            // not keep the others from running.
-            self.spend(thread);
             return Wake::TimedOut;
         }
         thread.state.set(State::Parked);
@@ -46,6 +43,9 @@ impl Hub {
         thread.state.set(State::Ready);
         thread.wake.set(wake);
         self.ready.push(thread);
+        if wake != Wake::Ready {
+            self.leave_join(thread);
+        }
         true
     }
 
@@ -65,6 +65,15 @@ impl Hub {
         if left == 0 {
             self.budget.set(self.options.budget);
             self.yield_now(thread);
+        }
+    }
+
+    /// Counts a call that failed, for whatever reason: who repeats one that fails at once, at the limit
+    /// on descriptors or after its cancellation, must not keep the others from running.
+    #[cold]
+    pub(crate) fn spend_on_failure(&self) {
+        if let Some(thread) = self.running() {
+            self.spend(thread);
         }
     }
 

@@ -109,9 +109,9 @@ pub(crate) fn perform(
 pub(crate) fn perform_once(attempt: impl FnOnce() -> Result<isize>) -> Result<isize> {
     let hub = enter()?;
     let thread = hub.suspender()?;
-    let result = attempt();
+    let count = attempt()?;
     hub.spend(thread);
-    result
+    Ok(count)
 }
 
 impl Hub {
@@ -128,11 +128,12 @@ impl Hub {
         attempt: &mut dyn FnMut() -> Result<isize>,
     ) -> Result<isize> {
         if deadline <= self.now.get() {
+            let count = attempt().map_err(|error| match error {
+                Error::EAGAIN => Error::ETIMEDOUT,
+                error => error,
+            })?;
             self.spend(thread);
-            return match attempt() {
-                Err(Error::EAGAIN) => Err(Error::ETIMEDOUT),
-                other => other,
-            };
+            return Ok(count);
         }
         self.register(fd, descriptor)?;
         let queue = descriptor.queue(direction);
@@ -257,7 +258,11 @@ impl<'hub> PollWaiter<'hub> {
     /// Prepares to wait; `watch` begins.
     pub(crate) fn new(hub: &'hub Hub, thread: &Thread, fd: c_int) -> Result<PollWaiter<'hub>> {
         let descriptor = hub.descriptor_of(fd)?;
-        hub.register(fd, descriptor)?;
+        match hub.register(fd, descriptor) {
+            // A file that epoll does not take never changes its readiness, but can be closed.
+            Ok(()) | Err(Error::EPERM) => {}
+            Err(error) => return Err(error),
+        }
         Ok(PollWaiter { hub, fd, descriptor, waiter: Waiter::new(thread) })
     }
 

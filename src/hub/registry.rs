@@ -71,6 +71,8 @@ impl Remote {
             None => return Err(Error::EAGAIN),
         };
         remote.inbox.drain(drop);
+        // Nobody reads the counter of an edge-triggered poller, but a new one would report it.
+        fd::event_clear(remote.wake);
         remote.stop.store(false, Ordering::Relaxed);
         remote.asleep.store(false, Ordering::Relaxed);
         let generation = remote.generation.fetch_add(1, Ordering::Relaxed) + 1;

@@ -75,7 +75,18 @@ impl Hub {
         self.require_root()?;
         self.current.set(ptr::null());
         self.remote.wake_up();
-        self.turn(&Rest { limit: deadline, parked: None, heed_stop: true });
+        let calls = self.counters.callbacks.get();
+        loop {
+            self.turn(&Rest { limit: deadline, parked: None, heed_stop: true });
+            // A signal, or a look at the wheel that came to nothing, does not end the wait.
+            if !self.ready.is_empty()
+                || self.counters.callbacks.get() != calls
+                || self.now.get() >= deadline
+                || self.remote.is_stopped()
+            {
+                break;
+            }
+        }
         self.run_ready();
         self.leave();
         Ok(self.live.get() > 0 || self.timers.len() > 0)

@@ -3,7 +3,7 @@
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
 use crate::hub::{adopt, enter, perform, Direction};
-use crate::sys::{fd, retry, wait};
+use crate::sys::{errno, retry};
 use libc::{sockaddr, socklen_t};
 use std::ffi::c_int;
 
@@ -34,15 +34,12 @@ pub(crate) unsafe fn connect(
     hub.ensure_nonblocking(socket)?;
     let mut pause = SHORTEST_PAUSE;
     loop {
-        // Not through `retry`: an interrupted connect goes on by itself, and a second call would only
-        // say so.
         // SAFETY: the caller vouches for the address.
-        if unsafe { libc::connect(socket, address, length) } == 0 {
-            return Ok(());
-        }
-        match Error::errno(crate::sys::errno::last()) {
-            Error::EINPROGRESS | Error::EINTR => return finish(socket, deadline),
-            Error::EAGAIN => {
+        match unsafe { attempt(socket, address, length) } {
+            Ok(()) => return Ok(()),
+            // An interrupted connect goes on by itself.
+            Err(Error::EINPROGRESS | Error::EALREADY | Error::EINTR) => break,
+            Err(Error::EAGAIN) => {
                 let until = clock::after_ns(pause).min(deadline);
                 if until <= clock::now() {
                     return Err(Error::ETIMEDOUT);
@@ -50,23 +47,30 @@ pub(crate) unsafe fn connect(
                 hub.sleep(until)?;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            error => return Err(error),
+            Err(error) => return Err(error),
         }
     }
+    // A second connect(2) tells how the first one ends, and makes the kernel take note of it.
+    perform(socket, Direction::Write, deadline, 0, || {
+        // SAFETY: the caller vouches for the address.
+        match unsafe { attempt(socket, address, length) } {
+            Ok(()) | Err(Error::EISCONN) => Ok(0),
+            Err(Error::EINPROGRESS | Error::EALREADY | Error::EINTR) => Err(Error::EAGAIN),
+            Err(error) => Err(error),
+        }
+    })
+    .map(drop)
 }
 
-/// Waits for a connection that the kernel is making, and fetches its outcome. Asks poll(2) each time:
-/// a socket that was waited for before it was connected has reported itself writable then.
-fn finish(socket: c_int, deadline: Nanos) -> Result<()> {
-    let outcome = perform(socket, Direction::Write, deadline, 0, || {
-        match wait::poll_one(socket, libc::POLLOUT, 0)? {
-            0 => Err(Error::EAGAIN),
-            _ => fd::socket_option(socket, libc::SO_ERROR).map(|error| error as isize),
-        }
-    })?;
-    match outcome {
+/// One connect(2).
+///
+/// # Safety
+/// `address` is readable for `length` bytes.
+unsafe fn attempt(socket: c_int, address: *const sockaddr, length: socklen_t) -> Result<()> {
+    // SAFETY: the caller vouches for the address.
+    match unsafe { libc::connect(socket, address, length) } {
         0 => Ok(()),
-        error => Err(Error::errno(error as c_int)),
+        _ => Err(Error::errno(errno::last())),
     }
 }
 

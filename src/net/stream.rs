@@ -6,7 +6,7 @@
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::hub::{adopt, enter, perform, perform_once, Direction};
-use crate::sys::fd::Kind;
+use crate::sys::fd::{self, Kind};
 use crate::sys::{retry, sigpipe, wait};
 use libc::{iovec, msghdr, sockaddr, socklen_t};
 use std::ffi::{c_int, c_short, c_void};
@@ -163,6 +163,8 @@ pub(crate) unsafe fn sendmsg(
 /// Whether a descriptor in blocking mode would be waited for now.
 pub(super) fn would_wait(fd: c_int, events: c_short) -> Result<()> {
     match wait::poll_one(fd, events, 0)? {
+        // One that was opened for the other direction only would be waited for in vain.
+        0 if !fd::is_open_for(fd, events)? => Err(Error::EBADF),
         0 => Err(Error::EAGAIN),
         _ => Ok(()),
     }
@@ -176,6 +178,11 @@ pub(crate) unsafe fn read(
     length: usize,
     deadline: Nanos,
 ) -> Result<isize> {
+    if length == 0 {
+        // Never waits, unlike recv of nothing; but it can fail.
+        // SAFETY: the caller vouches for the buffer.
+        return perform_once(|| retry(|| unsafe { libc::read(fd, buffer, 0) }));
+    }
     let kind = enter()?.kind_of(fd)?;
     if matches!(kind, Kind::InetStream | Kind::Socket) {
         // SAFETY: the caller vouches for the buffer.
@@ -202,6 +209,12 @@ pub(crate) unsafe fn write(
     if matches!(kind, Kind::InetStream | Kind::Socket) {
         // SAFETY: the caller vouches for the buffer.
         return unsafe { send(fd, buffer, length, 0, deadline) };
+    }
+    if length == 0 {
+        // SAFETY: the caller vouches for the buffer.
+        return perform_once(|| {
+            sigpipe::shielded(|| retry(|| unsafe { libc::write(fd, buffer, 0) }))
+        });
     }
     perform(fd, Direction::Write, deadline, 0, || {
         // SAFETY: the caller vouches for the buffer.
@@ -230,6 +243,15 @@ unsafe fn write_by_kind(
     sigpipe::shielded(|| retry(|| unsafe { libc::write(fd, buffer, length) }))
 }
 
+/// Whether ranges have no room for a single byte.
+///
+/// # Safety
+/// `iov` has `count` entries.
+unsafe fn holds_nothing(iov: *const iovec, count: usize) -> bool {
+    // SAFETY: the caller vouches for the entries.
+    (0..count).all(|at| unsafe { (*iov.add(at)).iov_len } == 0)
+}
+
 fn message_of(iov: *const iovec, count: usize) -> msghdr {
     // SAFETY: all zeroes is a valid msghdr: null pointers and no lengths.
     let mut message: msghdr = unsafe { std::mem::zeroed() };
@@ -246,6 +268,11 @@ pub(crate) unsafe fn readv(
     count: usize,
     deadline: Nanos,
 ) -> Result<isize> {
+    // SAFETY: the caller vouches for the entries.
+    if unsafe { holds_nothing(iov, count) } {
+        // SAFETY: the caller vouches for the entries.
+        return perform_once(|| retry(|| unsafe { libc::readv(fd, iov, count as c_int) }));
+    }
     let kind = enter()?.kind_of(fd)?;
     if matches!(kind, Kind::InetStream | Kind::Socket) {
         let mut message = message_of(iov, count);
@@ -279,11 +306,14 @@ pub(crate) unsafe fn writev(
         Kind::Blocking => {
             // Only a piece is sure not to wait, so the first range that holds anything gives one.
             // SAFETY: the caller vouches for the entries.
-            let ranges = unsafe { std::slice::from_raw_parts(iov, count) };
-            match ranges.iter().find(|range| range.iov_len > 0) {
+            let mut ranges = (0..count).map(|at| unsafe { *iov.add(at) });
+            match ranges.find(|range| range.iov_len > 0) {
                 // SAFETY: the caller vouches for the range.
                 Some(range) => unsafe { write(fd, range.iov_base, range.iov_len, deadline) },
-                None => Ok(0),
+                None => perform_once(|| {
+                    // SAFETY: the caller vouches for the entries.
+                    retry(|| unsafe { libc::writev(fd, iov, count as c_int) })
+                }),
             }
         }
         Kind::NonBlocking | Kind::File => perform(fd, Direction::Write, deadline, 0, || {

@@ -2,7 +2,7 @@
 
 use super::stream;
 use crate::clock::Nanos;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::ffi::{c_int, c_void};
 
 /// How far a whole transfer came, also when it failed.
@@ -55,6 +55,15 @@ pub(crate) unsafe fn recv_exact(
     flags: c_int,
     deadline: Nanos,
 ) -> Progress {
+    if length == 0 {
+        // recv(2) of nothing waits until there is something.
+        // SAFETY: the caller vouches for the buffer.
+        let asked = unsafe { stream::recv(fd, buffer, 0, flags | libc::MSG_DONTWAIT, deadline) };
+        return match asked {
+            Ok(_) | Err(Error::EAGAIN) => Progress { moved: 0, result: Ok(()) },
+            Err(error) => Progress { moved: 0, result: Err(error) },
+        };
+    }
     repeat(length, |moved| {
         // SAFETY: as above.
         unsafe { stream::recv(fd, buffer.byte_add(moved), length - moved, flags, deadline) }

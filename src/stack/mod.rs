@@ -77,8 +77,8 @@ unsafe impl corosensei::stack::Stack for Stack {
 
 /// The slot size for a wish: a power of two, so that few sizes share the idle stacks.
 pub(crate) fn slot_size(wish: usize) -> Result<usize> {
-    if wish > MAX_SIZE {
+    if !(MIN_SIZE..=MAX_SIZE).contains(&wish) {
         return Err(Error::EINVAL);
     }
-    Ok(wish.max(MIN_SIZE).next_power_of_two())
+    Ok(wish.next_power_of_two())
 }

@@ -1,7 +1,7 @@
 //! Descriptors: what can be asked of one, and the event counter that wakes a hub.
 
 use crate::error::{Error, Result};
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_short, c_void};
 
 /// What `recv` and `read` may conclude from a descriptor, learnt once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,14 @@ fn is_nonblocking(fd: c_int) -> Result<bool> {
     // SAFETY: takes no pointer.
     let flags = super::retry(|| unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
     Ok(flags & libc::O_NONBLOCK != 0)
+}
+
+/// Whether the descriptor was opened for reading (POLLIN) or writing (POLLOUT).
+pub(crate) fn is_open_for(fd: c_int, events: c_short) -> Result<bool> {
+    let wrong = if events == libc::POLLIN { libc::O_WRONLY } else { libc::O_RDONLY };
+    // SAFETY: takes no pointer.
+    let flags = super::retry(|| unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    Ok(flags & libc::O_ACCMODE != wrong)
 }
 
 /// Puts a descriptor into non-blocking mode if it is not.
