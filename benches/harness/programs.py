@@ -1,0 +1,67 @@
+"""Running the benchmark programs: pinned, bounded in time, their one line of JSON read."""
+
+import json
+import os
+import subprocess
+
+from . import BenchError
+
+
+def _pin(core):
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+def _reason(program, status, errors):
+    text = (errors or "").strip().splitlines()
+    return "%s: %s" % (os.path.basename(program), text[-1] if text else "status %s" % status)
+
+
+def run(core, program, *arguments, **options):
+    """Runs a program to its end on one core and returns what it printed as a dictionary."""
+    limit = options.pop("limit", 120)
+    command = [program] + [str(argument) for argument in arguments]
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            timeout=limit,
+            preexec_fn=_pin(core),
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchError("%s: did not end within %d s" % (os.path.basename(program), limit))
+    if done.returncode != 0:
+        raise BenchError(_reason(program, done.returncode, done.stderr))
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class Server:
+    """A server in a process of its own on one core, for the length of a `with` block."""
+
+    def __init__(self, core, program, life):
+        self.program = program
+        self.process = subprocess.Popen(
+            [program, str(life)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            preexec_fn=_pin(core),
+        )
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        line = self.process.stdout.readline().split()
+        if len(line) != 2 or line[0] != "port":
+            self.process.kill()
+            errors = self.process.communicate()[1]
+            raise BenchError(_reason(self.program, self.process.returncode, errors))
+        self.port = int(line[1])
+        return self
+
+    def __exit__(self, kind, value, trace):
+        early = self.process.poll()
+        self.process.kill()
+        errors = self.process.communicate()[1]
+        if early is not None:
+            raise BenchError(_reason(self.program, early, errors))

@@ -1,0 +1,34 @@
+"""Rounds: ours and theirs in turn, so that what drifts hits both alike."""
+
+from statistics import median
+
+
+class Samples:
+    """What the rounds gave: one dictionary of numbers per run, ours and theirs paired by round."""
+
+    def __init__(self):
+        self.ours = []
+        self.theirs = []
+
+
+def measure(rounds, ours, theirs=None, progress=None):
+    """Runs ours, theirs, theirs, ours, ...: neither always comes first."""
+    samples = Samples()
+    for number in range(rounds):
+        turns = [(samples.ours, ours)]
+        if theirs is not None:
+            turns.append((samples.theirs, theirs))
+        for results, run in turns if number % 2 == 0 else reversed(turns):
+            results.append(run())
+        if progress:
+            progress(number + 1, rounds)
+    return samples
+
+
+def paired_ratio(ours, theirs):
+    """The median of the ratios of the rounds, not the ratio of the medians.
+
+    The two runs of a round are neighbours in time, so clock frequency, a noisy host and whatever
+    else drifts over minutes cancels within each ratio.
+    """
+    return median(mine / other for mine, other in zip(ours, theirs))

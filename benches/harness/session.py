@@ -1,0 +1,55 @@
+"""One run of a set of suites: the settings they share, their figures, what could not run."""
+
+import sys
+
+from . import BenchError, machine, report
+from .rounds import measure
+
+
+class Session:
+    """What a suite gets: builder, cores and scale in, figures and notes out."""
+
+    def __init__(self, builder, cores, quick, rounds):
+        self.builder = builder
+        self.cores = cores
+        self.quick = quick
+        self.rounds = rounds
+        self.figures = []
+        self.notes = []
+        self.failed = []
+        self.samples = {}
+
+    def scale(self, full, quick):
+        return quick if self.quick else full
+
+    def measure(self, what, ours, theirs=None, rounds=None):
+        def progress(number, rounds):
+            print("  %s: round %d of %d" % (what, number, rounds), file=sys.stderr, flush=True)
+
+        samples = measure(rounds or self.rounds, ours, theirs, progress)
+        self.samples[what] = {"ours": samples.ours, "theirs": samples.theirs}
+        return samples
+
+    def run(self, name, suite):
+        """A suite that cannot run costs its own figures, not those of the others."""
+        try:
+            suite(self)
+        except BenchError as error:
+            self.failed.append({"suite": name, "reason": str(error)})
+
+    def as_json(self):
+        return {
+            "figures": [figure.as_json(self.quick) for figure in self.figures],
+            "machine": machine.describe(self.cores),
+            "quick": self.quick,
+            "notes": self.notes,
+            "failed": self.failed,
+            "samples": self.samples,
+        }
+
+    def print(self):
+        print(report.table(self.figures, self.quick))
+        for note in self.notes:
+            print("note: " + note)
+        for failure in self.failed:
+            print("COULD NOT RUN: %(suite)s: %(reason)s" % failure)
