@@ -109,6 +109,24 @@ impl Poller {
         }
     }
 
+    /// Registers a descriptor anew that should be registered. False if it is not: the number has become
+    /// another descriptor's, since somebody closed the one that was.
+    pub(crate) fn confirm(&self, fd: c_int, token: usize) -> Result<bool> {
+        if cfg!(mio_unsupported_force_poll_poll) {
+            // poll(2) asks about whatever has the number at that moment.
+            self.rearm(fd, token);
+            return Ok(true);
+        }
+        let poll = self.poll.borrow();
+        match poll.registry().reregister(&mut SourceFd(&fd), Token(token), interest()) {
+            Ok(()) => Ok(true),
+            Err(error) => match Error::from_io(&error) {
+                Error::ENOENT => Ok(false),
+                error => Err(error),
+            },
+        }
+    }
+
     /// Ends a registration. Needed before `close`: a duplicate would keep it alive otherwise.
     pub(crate) fn remove(&self, fd: c_int) {
         // The descriptor may be closed already, or be known to the kernel under another number.

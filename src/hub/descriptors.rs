@@ -7,6 +7,7 @@
 use super::{current, registry, Hub};
 use crate::error::{Error, Result};
 use crate::list::{Link, List};
+use crate::slab::Id;
 use crate::sys::fd::{self, Kind};
 use crate::thread::{Thread, Wake};
 use std::cell::{Cell, RefCell};
@@ -51,6 +52,9 @@ pub(super) struct Descriptor {
     pub(super) kind: Cell<Option<Kind>>,
     /// Known to be in non-blocking mode.
     pub(super) nonblocking: Cell<bool>,
+    /// Who waited last in each queue. Somebody else makes sure that the registration still stands:
+    /// the descriptor may have been closed by plain close(2), and the number be another's.
+    pub(super) last: [Cell<Id>; 2],
     pub(super) readers: List,
     pub(super) writers: List,
     /// Threads in `gh_poll`, all of which wake at any event.
@@ -65,6 +69,7 @@ impl Descriptor {
             ready: Cell::new(READ | WRITE),
             kind: Cell::new(None),
             nonblocking: Cell::new(false),
+            last: [const { Cell::new(Id(0)) }; 2],
             readers: List::new(),
             writers: List::new(),
             pollers: List::new(),
@@ -217,6 +222,18 @@ impl Hub {
             let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim);
         }
         Ok(())
+    }
+
+    /// Makes sure that a registered descriptor is what it was, at the price of a system call.
+    pub(super) fn confirm(&self, fd: c_int, descriptor: &Descriptor) -> Result<()> {
+        if self.poller.confirm(fd, descriptor.token(fd))? {
+            return Ok(());
+        }
+        let word = word(fd).ok_or(Error::EBADF)?;
+        let old = next_generation(word);
+        self.renew(descriptor, generation_of(old).wrapping_add(1));
+        tell_others(fd, old);
+        self.register_first(fd, descriptor)
     }
 
     /// Forgets the old descriptor of a number, and tells its waiters.

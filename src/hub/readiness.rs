@@ -135,7 +135,12 @@ impl Hub {
             self.spend(thread);
             return Ok(count);
         }
+        let last = &descriptor.last[usize::from(direction == Direction::Write)];
+        if descriptor.registered.get() && last.get() != thread.id {
+            self.confirm(fd, descriptor)?;
+        }
         self.register(fd, descriptor)?;
+        last.set(thread.id);
         let queue = descriptor.queue(direction);
         let waiter = Waiter::new(thread);
         // SAFETY: the waiter lives in this frame, and every way out of the loop takes it out of the
@@ -258,6 +263,9 @@ impl<'hub> PollWaiter<'hub> {
     /// Prepares to wait; `watch` begins.
     pub(crate) fn new(hub: &'hub Hub, thread: &Thread, fd: c_int) -> Result<PollWaiter<'hub>> {
         let descriptor = hub.descriptor_of(fd)?;
+        if descriptor.registered.get() {
+            hub.confirm(fd, descriptor)?;
+        }
         match hub.register(fd, descriptor) {
             // A file that epoll does not take never changes its readiness, but can be closed.
             Ok(()) | Err(Error::EPERM) => {}
