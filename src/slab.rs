@@ -37,7 +37,7 @@ impl Id {
     }
 
     #[inline]
-    fn generation(self) -> u32 {
+    pub(crate) fn generation(self) -> u32 {
         (self.0 >> SLOT_BITS) as u32 & LAST_GENERATION
     }
 

@@ -40,7 +40,7 @@ pub struct gh_spawn_options {
 fn hub_of(id: gh_thread) -> Result<&'static Hub> {
     match hub::current() {
         Some(hub) => Ok(hub),
-        None => Err(hub::absent(Id(id))),
+        None => Err(hub::absent_thread(Id(id))),
     }
 }
 

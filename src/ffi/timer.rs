@@ -55,6 +55,6 @@ pub unsafe extern "C" fn gh_timer_start(
 pub unsafe extern "C" fn gh_timer_cancel(timer: gh_timer) -> c_int {
     guard(|| match hub::current() {
         Some(hub) => hub.cancel_timer(Id(timer)).map(|()| 0),
-        None => Err(hub::absent(Id(timer))),
+        None => Err(hub::absent_timer(Id(timer))),
     })
 }

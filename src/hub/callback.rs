@@ -52,7 +52,7 @@ impl Hub {
     }
 
     pub(crate) fn cancel_timer(&self, id: Id) -> Result<()> {
-        let timer = self.timers.get(id).ok_or_else(|| super::absent(id))?;
+        let timer = self.timers.get(id).ok_or_else(|| super::absent_timer(id))?;
         self.drop_timer(timer);
         Ok(())
     }

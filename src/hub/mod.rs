@@ -179,7 +179,7 @@ impl Hub {
 
     /// The control block of an id. An id of another hub is told from one whose thread is gone.
     pub(crate) fn thread(&self, id: Id) -> Result<&Thread> {
-        self.threads.get(id).ok_or_else(|| absent(id))
+        self.threads.get(id).ok_or_else(|| absent_thread(id))
     }
 
     /// Only the root may drive or free the hub.
@@ -208,11 +208,27 @@ impl Hub {
     }
 }
 
-/// Why an id finds nothing on the calling OS thread: it is another hub's, or stale.
-pub(crate) fn absent(id: Id) -> Error {
+/// Why the id of a green thread finds nothing on the calling OS thread: it is another hub's, or stale.
+pub(crate) fn absent_thread(id: Id) -> Error {
+    absent(id, Remote::thread_floor)
+}
+
+/// The same for the id of a timer.
+pub(crate) fn absent_timer(id: Id) -> Error {
+    absent(id, Remote::timer_floor)
+}
+
+/// `floor` tells which generations belong to earlier hubs of the same number.
+fn absent(id: Id, floor: impl Fn(&Remote) -> u32) -> Error {
     let mine = current().map(|hub| hub.remote.number());
-    if id.0 != 0 && mine != Some(id.hub()) && registry::is_alive(id.hub()) {
-        return Error::WRONG_THREAD;
+    match registry::by_number(id.hub()) {
+        Some(remote)
+            if mine != Some(id.hub())
+                && registry::is_alive(id.hub())
+                && id.generation() > floor(remote) =>
+        {
+            Error::WRONG_THREAD
+        }
+        _ => Error::ESRCH,
     }
-    Error::ESRCH
 }

@@ -211,10 +211,9 @@ pub(crate) unsafe fn write(
         return unsafe { send(fd, buffer, length, 0, deadline) };
     }
     if length == 0 {
+        // To write nothing never waits.
         // SAFETY: the caller vouches for the buffer.
-        return perform_once(|| {
-            sigpipe::shielded(|| retry(|| unsafe { libc::write(fd, buffer, 0) }))
-        });
+        return perform_once(|| unsafe { write_by_kind(fd, Kind::NonBlocking, buffer, 0) });
     }
     perform(fd, Direction::Write, deadline, 0, || {
         // SAFETY: the caller vouches for the buffer.
