@@ -1,0 +1,66 @@
+/* The layout of every public struct and the value of every public constant on
+ * LP64, stated once more, so that a change to either is a decision: a number
+ * here may be added, never altered while the soname stays (docs/abi.md). */
+#include <greenhub.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FIELD(type, field, offset, size)                                          \
+  _Static_assert(offsetof(type, field) == (offset), #type "." #field " has moved"); \
+  _Static_assert(sizeof(((type *)0)->field) == (size), #type "." #field " has another size")
+
+#define VALUE(name, value) _Static_assert((name) == (value), #name " has another value")
+
+/* Types. */
+_Static_assert(sizeof(void *) == 8 && sizeof(long) == 8, "these numbers are for LP64");
+
+_Static_assert(sizeof(gh_hub_options) == 40, "gh_hub_options has another size");
+FIELD(gh_hub_options, size, 0, 8);
+FIELD(gh_hub_options, stack_size, 8, 8);
+FIELD(gh_hub_options, timer_slack, 16, 8);
+FIELD(gh_hub_options, budget, 24, 4);
+FIELD(gh_hub_options, warm_stacks, 28, 4);
+FIELD(gh_hub_options, guard, 32, 4);
+FIELD(gh_hub_options, reserved, 36, 4);
+
+_Static_assert(sizeof(gh_spawn_options) == 32, "gh_spawn_options has another size");
+FIELD(gh_spawn_options, size, 0, 8);
+FIELD(gh_spawn_options, stack_size, 8, 8);
+FIELD(gh_spawn_options, name, 16, 8);
+FIELD(gh_spawn_options, flags, 24, 4);
+FIELD(gh_spawn_options, reserved, 28, 4);
+
+_Static_assert(sizeof(gh_stats) == 120, "gh_stats has another size");
+FIELD(gh_stats, live, 0, 8);
+FIELD(gh_stats, ready, 8, 8);
+FIELD(gh_stats, unjoined, 16, 8);
+FIELD(gh_stats, spawned, 24, 8);
+FIELD(gh_stats, switches, 32, 8);
+FIELD(gh_stats, polls, 40, 8);
+FIELD(gh_stats, events, 48, 8);
+FIELD(gh_stats, posts, 56, 8);
+FIELD(gh_stats, timers, 64, 8);
+FIELD(gh_stats, descriptors, 72, 8);
+FIELD(gh_stats, stacks, 80, 8);
+FIELD(gh_stats, stacks_warm, 88, 8);
+FIELD(gh_stats, stacks_cold, 96, 8);
+FIELD(gh_stats, stack_size, 104, 8);
+FIELD(gh_stats, guard, 112, 8);
+
+_Static_assert(sizeof(gh_thread) == 8 && (gh_thread)-1 > 0, "gh_thread is a uint64_t");
+_Static_assert(sizeof(gh_timer) == 8 && (gh_timer)-1 > 0, "gh_timer is a uint64_t");
+_Static_assert(sizeof(gh_entry) == 8 && sizeof(gh_callback) == 8, "callbacks are pointers");
+
+VALUE(GH_EPANIC, -10001);
+VALUE(GH_ENOTGREEN, -10002);
+VALUE(GH_EDEADLOCK, -10003);
+VALUE(GH_EWRONGTHREAD, -10004);
+VALUE(GH_ENOTROOT, -10005);
+VALUE(GH_ENOHUB, -10006);
+VALUE(GH_GUARD_AUTO, 0);
+VALUE(GH_GUARD_MADVISE, 1);
+VALUE(GH_GUARD_MPROTECT, 2);
+VALUE(GH_SPAWN_DETACHED, 1);
+VALUE(GH_NEVER, INT64_MAX);
+VALUE(GH_ABI_VERSION, 0);

@@ -1,0 +1,230 @@
+//! Every suspending call that waits for something, set so that it would wait, and set so that it
+//! would succeed at once. The tests of cancellation, deadlines, callbacks and errno walk these.
+
+use super::*;
+
+/// One suspending call with everything but its deadline bound.
+#[derive(Clone, Copy)]
+pub struct Case {
+    pub name: &'static str,
+    pub call: &'static dyn Fn(i64) -> i64,
+    /// What the call returns at its deadline.
+    pub late: i64,
+}
+
+fn case(name: &'static str, call: impl Fn(i64) -> i64 + 'static) -> Case {
+    Case { name, call: Box::leak(Box::new(call)), late: -ETIMEDOUT }
+}
+
+/// What the calls work on. `end` must be called before the test ends.
+pub struct Fixture {
+    pub cases: Vec<Case>,
+    fds: Vec<c_int>,
+    threads: Vec<gh_thread>,
+}
+
+impl Fixture {
+    pub fn end(self) {
+        for thread in self.threads {
+            cancel(thread);
+            let result = join_until(thread, GH_NEVER);
+            assert!(result == 0 || result == -ESRCH, "gh_join: {result}");
+        }
+        for fd in self.fds {
+            assert_eq!(close(fd), 0);
+        }
+    }
+}
+
+fn iovec(buf: &mut [u8]) -> libc::iovec {
+    libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() }
+}
+
+pub fn recvmsg(fd: c_int, deadline: i64) -> i64 {
+    let mut buf = [0; 8];
+    let mut iov = iovec(&mut buf);
+    // SAFETY: plain numbers and pointers that may be null.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &mut iov;
+    message.msg_iovlen = 1;
+    c!(gh_recvmsg(fd, &mut message, 0, deadline)) as i64
+}
+
+pub fn sendmsg(fd: c_int, deadline: i64) -> i64 {
+    let mut buf = [b'm'; 8];
+    let mut iov = iovec(&mut buf);
+    // SAFETY: plain numbers and pointers that may be null.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &mut iov;
+    message.msg_iovlen = 1;
+    c!(gh_sendmsg(fd, &message, 0, deadline)) as i64
+}
+
+pub fn readv(fd: c_int, deadline: i64) -> i64 {
+    let (mut one, mut two) = ([0; 4], [0; 4]);
+    let iov = [iovec(&mut one), iovec(&mut two)];
+    c!(gh_readv(fd, iov.as_ptr(), 2, deadline)) as i64
+}
+
+pub fn writev(fd: c_int, deadline: i64) -> i64 {
+    let (mut one, mut two) = ([b'1'; 4], [b'2'; 4]);
+    let iov = [iovec(&mut one), iovec(&mut two)];
+    c!(gh_writev(fd, iov.as_ptr(), 2, deadline)) as i64
+}
+
+pub fn sendto_peer(fd: c_int, buf: &[u8], deadline: i64) -> i64 {
+    c!(gh_sendto(fd, buf.as_ptr().cast(), buf.len(), 0, null(), 0, deadline)) as i64
+}
+
+pub fn connect_to(port: c_int, deadline: i64) -> i64 {
+    let fd = fd_of(i64::from(c!(gh_socket(libc::AF_INET, libc::SOCK_STREAM, 0))));
+    let address = loopback(port);
+    let result = c!(gh_connect(
+        fd,
+        std::ptr::addr_of!(address).cast(),
+        std::mem::size_of::<libc::sockaddr_in>() as libc::socklen_t,
+        deadline
+    ));
+    assert_eq!(close(fd), 0);
+    i64::from(result)
+}
+
+/// A listener whose backlog is full, with the connections that fill it: connecting there waits.
+pub fn full_listener() -> (c_int, c_int, Vec<c_int>) {
+    let listener = fd_of(tcp_listen(Some("127.0.0.1"), 0, 1));
+    // SAFETY: a second listen only lowers the backlog.
+    assert_eq!(unsafe { libc::listen(listener, 0) }, 0);
+    let port = port_of(listener);
+    let address = loopback(port);
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let mut waiting = Vec::new();
+    loop {
+        let fd = c!(libc::socket(libc::AF_INET, kind, 0));
+        c!(libc::connect(
+            fd,
+            std::ptr::addr_of!(address).cast(),
+            std::mem::size_of::<libc::sockaddr_in>() as libc::socklen_t
+        ));
+        waiting.push(fd);
+        let mut connected = pollfd(fd, libc::POLLOUT);
+        if c!(libc::poll(&mut connected, 1, 0)) == 0 {
+            return (listener, port, waiting);
+        }
+        assert!(waiting.len() < 100, "a backlog of zero fills up");
+    }
+}
+
+/// Each call set so that it has to wait.
+pub fn would_wait() -> Fixture {
+    let (empty, empty_peer) = socket_pair();
+    let (full, full_peer) = socket_pair();
+    fill(full);
+    let (messages, messages_peer) = datagram_pair();
+    fill(messages_peer);
+    let (quiet, quiet_peer) = datagram_pair();
+    let (reader, reader_peer) = pipe();
+    let (drained, writer) = pipe();
+    fill(writer);
+    let file = temporary_file(b"content of a file");
+    let (idle, _) = listener();
+    let (crowded, port, mut crowd) = full_listener();
+    let endless = spawn(|| {
+        sleep_until(GH_NEVER);
+    });
+
+    let mut sleep = case("gh_sleep_until", sleep_until);
+    sleep.late = 0;
+    let mut poll_one = case("gh_poll", move |by| {
+        let mut fds = [pollfd(empty, libc::POLLIN), pollfd(full, libc::POLLOUT)];
+        poll(&mut fds, by)
+    });
+    poll_one.late = 0;
+    let cases = vec![
+        sleep,
+        poll_one,
+        case("gh_join", move |by| join_until(endless, by)),
+        case("gh_wait_fd in", move |by| wait_fd(empty, libc::POLLIN, by)),
+        case("gh_wait_fd out", move |by| wait_fd(full, libc::POLLOUT, by)),
+        case("gh_connect", move |by| connect_to(port, by)),
+        case("gh_tcp_connect", move |by| tcp_connect("127.0.0.1", port, by)),
+        case("gh_accept", move |by| accept(idle, by)),
+        case("gh_recv", move |by| recv(empty, &mut [0; 8], by)),
+        case("gh_send", move |by| send(full, b"data", by)),
+        case("gh_recvfrom", move |by| recvfrom(quiet, &mut [0; 8], by)),
+        case("gh_sendto", move |by| sendto_peer(messages_peer, &[b'x'; 16384], by)),
+        case("gh_recvmsg", move |by| recvmsg(empty, by)),
+        case("gh_sendmsg", move |by| sendmsg(full, by)),
+        case("gh_read", move |by| read(reader, &mut [0; 8], by)),
+        case("gh_write", move |by| write(writer, b"data", by)),
+        case("gh_readv", move |by| readv(reader, by)),
+        case("gh_writev", move |by| writev(writer, by)),
+        case("gh_send_all", move |by| send_all(full, b"data", by).0),
+        case("gh_recv_exact", move |by| recv_exact(empty, &mut [0; 8], by).0),
+        case("gh_sendfile", move |by| sendfile(full, file, Some(&mut 0), 8, by)),
+    ];
+    let mut fds = vec![empty, empty_peer, full, full_peer, messages, messages_peer];
+    fds.extend([quiet, quiet_peer, reader, reader_peer, drained, writer]);
+    fds.extend([file, idle, crowded]);
+    fds.append(&mut crowd);
+    Fixture { cases, fds, threads: vec![endless] }
+}
+
+/// Each call set so that it succeeds at once, whatever its deadline. Some work only once.
+pub fn would_succeed() -> Fixture {
+    let (stream, peer) = socket_pair();
+    plain_write(peer, &[b's'; 4096]);
+    let (messages, messages_peer) = datagram_pair();
+    plain_write(messages_peer, b"message");
+    let (reader, writer) = pipe();
+    plain_write(writer, &[b'p'; 4096]);
+    let file = temporary_file(b"content of a file");
+    let (busy, port) = listener();
+    let client = fd_of(tcp_connect("127.0.0.1", port, GH_NEVER));
+    let path = socket_path("succeed");
+    let unix = fd_of(unix_listen(&path, 16));
+    let ended = spawn(|| ());
+    while stats().unjoined == 0 {
+        yield_now();
+    }
+
+    let cases = vec![
+        case("gh_yield", |_| yield_now()),
+        case("gh_sleep_ms", |_| sleep_ms(0)),
+        case("gh_sleep_until", |_| sleep_until(PAST)),
+        case("gh_poll of nothing", |_| poll(&mut [], PAST)),
+        case("gh_poll", move |by| poll(&mut [pollfd(stream, libc::POLLIN)], by)),
+        case("gh_join", move |by| join_until(ended, by)),
+        case("gh_wait_fd in", move |by| wait_fd(stream, libc::POLLIN, by)),
+        case("gh_wait_fd out", move |by| wait_fd(stream, libc::POLLOUT, by)),
+        case("gh_connect", move |by| connect_to(port, by)),
+        case("gh_tcp_connect", move |by| closed(tcp_connect("127.0.0.1", port, by))),
+        case("gh_unix_connect", move |by| closed(unix_connect(&path, by))),
+        case("gh_accept", move |by| closed(accept(busy, by))),
+        case("gh_recv", move |by| recv(stream, &mut [0; 8], by)),
+        case("gh_send", move |by| send(stream, b"data", by)),
+        case("gh_recvfrom", move |by| recvfrom(messages, &mut [0; 8], by)),
+        case("gh_sendto", move |by| sendto_peer(messages, b"data", by)),
+        case("gh_recvmsg", move |by| recvmsg(stream, by)),
+        case("gh_sendmsg", move |by| sendmsg(stream, by)),
+        case("gh_read", move |by| read(reader, &mut [0; 8], by)),
+        case("gh_write", move |by| write(writer, b"data", by)),
+        case("gh_readv", move |by| readv(reader, by)),
+        case("gh_writev", move |by| writev(writer, by)),
+        case("gh_send_all", move |by| send_all(stream, b"data", by).0),
+        case("gh_recv_exact", move |by| recv_exact(stream, &mut [0; 8], by).0),
+        case("gh_sendfile", move |by| sendfile(stream, file, Some(&mut 0), 8, by)),
+    ];
+    Fixture {
+        cases,
+        fds: vec![stream, peer, messages, messages_peer, reader, writer, file, busy, client, unix],
+        threads: vec![ended],
+    }
+}
+
+/// Closes the descriptor that a call returned, if it returned one.
+fn closed(result: i64) -> i64 {
+    if result < 0 {
+        return result;
+    }
+    close(fd_of(result))
+}

@@ -1,0 +1,2 @@
+#include <greenhub.h>
+#include <greenhub.h>

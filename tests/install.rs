@@ -1,0 +1,222 @@
+//! `make install`: the installed tree is whole, a program is compiled from it
+//! with nothing but pkg-config, shared and static, and `make uninstall` leaves
+//! nothing behind.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use support::compile::{compile, STRICT};
+use support::library::{library, target_dir};
+use support::run::run;
+use support::{read, root, scratch};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A make of its own, not a child of the one that may have started the tests.
+fn make(arguments: &[String]) {
+    library(); // built first, so that install finds it and is tested alone
+    let mut command = Command::new("make");
+    command
+        .arg("--no-print-directory")
+        .args(arguments)
+        .arg(format!("TARGET={}", target_dir().display()))
+        .current_dir(root());
+    for name in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DESTDIR", "PREFIX", "LIBDIR", "INCLUDEDIR"] {
+        command.env_remove(name);
+    }
+    compile(&mut command).unwrap_or_else(|said| panic!("{said}"));
+}
+
+fn prefix(path: &Path) -> String {
+    format!("PREFIX={}", path.display())
+}
+
+/// Files and links below a folder, relative to it.
+fn contents(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).expect("a readable folder").flatten() {
+            let kind = entry.file_type().expect("a kind");
+            if kind.is_dir() {
+                open.push(entry.path());
+            } else {
+                let name = entry.path();
+                let name = name.strip_prefix(folder).expect("below the folder");
+                found.insert(name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    found
+}
+
+fn link(path: PathBuf) -> String {
+    fs::read_link(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[test]
+fn the_tree_is_whole_and_uninstall_removes_it() {
+    let staging = scratch("staging");
+    let arguments = |target: &str| {
+        let destination = format!("DESTDIR={}", staging.display());
+        vec![target.to_string(), destination, "PREFIX=/opt/greenhub".to_string()]
+    };
+    make(&arguments("install"));
+    let mut expected: BTreeSet<String> = [
+        "opt/greenhub/include/greenhub.h",
+        "opt/greenhub/lib/libgreenhub.a",
+        "opt/greenhub/lib/libgreenhub.so",
+        "opt/greenhub/lib/libgreenhub.so.0",
+        "opt/greenhub/lib/pkgconfig/greenhub.pc",
+    ]
+    .map(str::to_string)
+    .into();
+    expected.insert(format!("opt/greenhub/lib/libgreenhub.so.{VERSION}"));
+    if root().join("include/greenhub.hpp").exists() {
+        expected.insert("opt/greenhub/include/greenhub.hpp".to_string());
+    }
+    assert_eq!(contents(&staging), expected);
+
+    let lib = staging.join("opt/greenhub/lib");
+    assert_eq!(link(lib.join("libgreenhub.so")), "libgreenhub.so.0");
+    assert_eq!(link(lib.join("libgreenhub.so.0")), format!("libgreenhub.so.{VERSION}"));
+
+    let pc = fs::read_to_string(lib.join("pkgconfig/greenhub.pc")).expect("greenhub.pc");
+    assert!(pc.contains("prefix=/opt/greenhub\n"), "{pc}");
+    assert!(pc.contains("libdir=${prefix}/lib\n"), "{pc}");
+    assert!(pc.contains("includedir=${prefix}/include\n"), "{pc}");
+    assert!(pc.contains(&format!("Version: {VERSION}\n")), "{pc}");
+    assert!(!pc.contains('@') && !pc.contains("staging"), "{pc}");
+
+    make(&arguments("uninstall"));
+    assert_eq!(contents(&staging), BTreeSet::new());
+}
+
+/// What pkg-config answers for a tree, and nothing from the machine's own.
+fn pkg_config(tree: &Path, arguments: &[&str]) -> Vec<String> {
+    let output = Command::new("pkg-config")
+        .args(arguments)
+        .arg("greenhub")
+        .env("PKG_CONFIG_LIBDIR", tree.join("lib/pkgconfig"))
+        .env_remove("PKG_CONFIG_PATH")
+        .output()
+        .expect("pkg-config runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "pkg-config: {said}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.split_whitespace().map(str::to_string).collect()
+}
+
+/// Compiles an example as a user would; knows of this repository only the
+/// source file.
+fn build(tree: &Path, name: &str, flags: &[&str]) -> PathBuf {
+    let out = tree.join(name);
+    let mut command = Command::new("gcc");
+    command
+        .args(["-std=gnu99", "-pthread"])
+        .args(STRICT)
+        .arg(root().join("c_examples").join(name).with_extension("c"))
+        .arg("-o")
+        .arg(&out)
+        .args(pkg_config(tree, flags));
+    compile(&mut command).unwrap_or_else(|said| panic!("{said}"));
+    out
+}
+
+fn needed(program: &Path) -> String {
+    let output = Command::new("readelf").arg("-dW").arg(program).output().expect("readelf runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().filter(|line| line.contains("(NEEDED)")).collect()
+}
+
+fn prints_what_is_expected(program: &Path, name: &str, library_path: Option<&Path>) {
+    let mut command = Command::new(program);
+    if let Some(path) = library_path {
+        command.env("LD_LIBRARY_PATH", path);
+    }
+    let outcome = run(&mut command, LIMIT);
+    assert!(outcome.success(), "{name}: {}\n{}", outcome.ending(), outcome.said());
+    assert_eq!(outcome.stdout, read(&format!("c_examples/expected/{name}.out")));
+}
+
+#[test]
+fn programs_are_built_from_the_tree_shared() {
+    let tree = scratch("shared");
+    make(&["install".to_string(), prefix(&tree)]);
+    for name in ["hello", "many_hubs"] {
+        let program = build(&tree, name, &["--cflags", "--libs"]);
+        assert!(needed(&program).contains("[libgreenhub.so.0]"));
+        prints_what_is_expected(&program, name, Some(&tree.join("lib")));
+    }
+}
+
+/// A tree without the shared library, so that `-lgreenhub` can only mean the
+/// static one.
+#[test]
+fn programs_are_built_from_the_tree_static() {
+    let tree = scratch("static");
+    make(&["install-static".to_string(), prefix(&tree)]);
+    for name in ["hello", "many_hubs"] {
+        let program = build(&tree, name, &["--static", "--cflags", "--libs"]);
+        assert!(!needed(&program).contains("greenhub"));
+        prints_what_is_expected(&program, name, None);
+    }
+}
+
+/// Rust's standard library decides what a static program needs; the file that
+/// says so to pkg-config must not lag behind it.
+#[test]
+fn libs_private_is_what_rustc_says() {
+    let out = scratch("native");
+    let source = out.join("probe.rs");
+    fs::write(&source, "extern crate greenhub as _;\n").expect("a file");
+    let release = &library().dir;
+    let output = Command::new("rustc")
+        .args(["--crate-type", "staticlib", "--print", "native-static-libs", "--edition", "2021"])
+        .arg("--extern")
+        .arg(format!("greenhub={}", release.join("libgreenhub.rlib").display()))
+        .arg("-L")
+        .arg(format!("dependency={}", release.join("deps").display()))
+        .arg("--out-dir")
+        .arg(&out)
+        .arg(&source)
+        .output()
+        .expect("rustc runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let (_, list) = said.split_once("native-static-libs: ").expect("a list of libraries");
+    let wanted: BTreeSet<&str> = list.lines().next().unwrap_or("").split_whitespace().collect();
+    let template = read("greenhub.pc.in");
+    let told: BTreeSet<&str> = template
+        .lines()
+        .find_map(|line| line.strip_prefix("Libs.private: "))
+        .expect("Libs.private")
+        .split_whitespace()
+        .collect();
+    assert_eq!(told, wanted, "greenhub.pc.in (left), rustc (right)");
+}
+
+/// The header in the tree stands on its own, for C++ too.
+#[test]
+fn the_installed_header_compiles_as_cxx() {
+    let tree = scratch("cxx");
+    make(&["install-header".to_string(), prefix(&tree)]);
+    let source = tree.join("use.cpp");
+    let code = "#include <greenhub.h>\nint main() { return gh_now() > 0 ? 0 : 1; }\n";
+    fs::write(&source, code).expect("a file");
+    let mut command = Command::new("g++");
+    command
+        .args(["-std=c++11", "-fsyntax-only"])
+        .args(STRICT)
+        .args(pkg_config(&tree, &["--cflags"]))
+        .arg(&source);
+    compile(&mut command).unwrap_or_else(|said| panic!("{said}"));
+}
