@@ -1,0 +1,123 @@
+# What a developer types. cargo does the building; this file puts the C side,
+# the tools and the installed tree around it. `make help` lists the targets.
+
+CARGO ?= cargo
+CC ?= cc
+PYTHON ?= python3
+INSTALL ?= install
+TARGET ?= $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET)/release
+
+# Where `make install` puts things; DESTDIR stands before all of them.
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+
+# Each number is written once: the version in Cargo.toml, the ABI in build.rs.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+ABI := $(shell sed -n 's/^const ABI_VERSION: u32 = \([0-9]*\);/\1/p' build.rs)
+SONAME := libgreenhub.so.$(ABI)
+REALNAME := libgreenhub.so.$(VERSION)
+HEADERS := $(wildcard include/*.h include/*.hpp)
+
+STRICT := -Wall -Wextra -Wpedantic -Werror
+EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_examples/*.c))
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
+        test-valgrind test-python test-bench bench-core lint install install-header \
+        install-shared install-static uninstall clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+build: ## the library, release: libgreenhub.so and libgreenhub.a
+	$(CARGO) build --release
+	@ln -sf libgreenhub.so $(RELEASE)/$(SONAME)
+
+header: ## write include/greenhub.h anew from src/ffi
+	GREENHUB_UPDATE_HEADER=1 $(CARGO) build --release
+
+examples: $(EXAMPLES) ## the programs of c_examples, into target/c_examples
+
+$(TARGET)/c_examples/%: c_examples/%.c $(wildcard c_examples/*.h) $(HEADERS) | build
+	@mkdir -p $(@D)
+	$(CC) -std=gnu99 -O2 -g $(STRICT) -pthread -Iinclude $< -o $@ \
+	    -L$(RELEASE) -lgreenhub -Wl,-rpath,$(abspath $(RELEASE))
+
+demo: ## green threads at work: hello, then 10,000 connections at once
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory examples
+	@c_examples/demo.sh $(TARGET)/c_examples
+
+test: ## everything, with what it needs installed first
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+test-suite: ## the whole suite, debug build
+	$(CARGO) test --no-fail-fast
+
+test-poll: ## the behaviour suite on mio's poll(2) backend
+	RUSTFLAGS="$$RUSTFLAGS --cfg mio_unsupported_force_poll_poll" \
+	    $(CARGO) test --no-fail-fast --target-dir $(TARGET)/poll --test 'behaviour*'
+
+test-faults: ## injected panics and failing system calls
+	$(CARGO) test --no-fail-fast --target-dir $(TARGET)/faults --features fault-injection --test faults
+
+test-asan: ## C programs and behaviour under AddressSanitizer
+	@CARGO="$(CARGO)" TARGET="$(TARGET)" scripts/test-asan.sh
+
+test-valgrind: ## C programs and examples under valgrind
+	@CARGO="$(CARGO)" scripts/test-valgrind.sh
+
+test-python: build ## the library through ctypes
+	GREENHUB_LIBRARY=$(RELEASE)/libgreenhub.so $(PYTHON) python_ctypes/check_abi.py
+
+bench-core: build ## the figures of the core, a table and target/bench/core.json
+	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench
+
+test-bench: build ## the same benchmark, seconds only: it runs, nothing is judged
+	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench/quick --quick
+
+lint: ## rustfmt, clippy and rustdoc, warnings denied
+	@scripts/setup.sh lint
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --all-targets --features fault-injection -- -D warnings
+	RUSTDOCFLAGS="-D warnings -D missing-docs" $(CARGO) doc --no-deps
+
+# Built only where missing, so that `sudo make install` needs no cargo.
+$(RELEASE)/libgreenhub.so $(RELEASE)/libgreenhub.a:
+	$(CARGO) build --release
+
+install: install-shared install-static ## into PREFIX (/usr/local), below DESTDIR
+
+install-header: # greenhub.h and greenhub.pc, which both kinds of library need
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PKGCONFIGDIR)
+	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
+	sed -e 's|@PREFIX@|$(PREFIX)|' \
+	    -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	    -e 's|@VERSION@|$(VERSION)|' greenhub.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/greenhub.pc
+	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/greenhub.pc
+
+install-shared: install-header $(RELEASE)/libgreenhub.so ## the shared library alone
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(RELEASE)/libgreenhub.so $(DESTDIR)$(LIBDIR)/$(REALNAME)
+	ln -sf $(REALNAME) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libgreenhub.so
+	@case "$(DESTDIR)$(PREFIX)" in /usr|/usr/local) ldconfig ;; esac
+
+install-static: install-header $(RELEASE)/libgreenhub.a ## the static library alone
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 $(RELEASE)/libgreenhub.a $(DESTDIR)$(LIBDIR)
+
+uninstall: ## what install put there
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libgreenhub.so $(SONAME) $(REALNAME) libgreenhub.a)
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
+	rm -f $(DESTDIR)$(PKGCONFIGDIR)/greenhub.pc
+
+clean: ## remove everything built
+	$(CARGO) clean --target-dir $(TARGET)
