@@ -29,7 +29,8 @@
  * long as the text says. out: written on success only, unless the text says otherwise. own: an out
  * parameter that the caller must release.
  *
- * Descriptors are plain POSIX descriptors. Close those that green threads wait on with gh_close().
+ * Descriptors are plain POSIX descriptors. Close every one that was given to a gh_ function with
+ * gh_close(), and do not put another in its place with dup2(): it would be taken for the old one.
  */
 
 #ifndef GREENHUB_H
@@ -115,7 +116,8 @@ typedef struct gh_hub_options {
     size_t stack_size;
     /**
      * Nanoseconds by which a deadline may be late so that several share one wake-up. The hub uses
-     * a thousandth of each wait, but no more than this. Default 1000000.
+     * a thousandth of each wait, but no more than this. From 1000000 on, waits of a millisecond or
+     * more end on a whole one besides. Default 1000000.
      */
     int64_t timer_slack;
     /**
@@ -351,7 +353,7 @@ int64_t gh_after_ns(int64_t ns);
  * @param options  (borrow) how the hub is to be; NULL for the defaults
  * @return 0; -EEXIST if the OS thread has a hub; -EINVAL for a value out of range; -E2BIG if the
  *         struct is longer than the library knows and not zero there; -EMFILE, -ENFILE or -ENOMEM
- *         when the kernel refuses a poller; -EAGAIN when 32768 hubs live
+ *         when the kernel refuses a poller; -EAGAIN when 16384 hubs live
  * @thread any
  * @suspends no
  * @since 0.1
@@ -385,7 +387,8 @@ int gh_hub_run(struct gh_hub *hub);
 
 /**
  * Runs one turn of the hub, for a foreign event loop: takes in what has become ready and what is due,
- * and lets every ready green thread run. Waits only if nothing is ready.
+ * and lets ready green threads run, for about a millisecond at most; gh_hub_next_deadline() is 0 while
+ * some are left. Waits only if nothing is ready. gh_hub_stop() has no effect on it.
  *
  * @param hub       (borrow) the calling OS thread's hub
  * @param deadline  how long it may wait for something to do; past: not at all
@@ -412,7 +415,8 @@ int gh_hub_stop(struct gh_hub *hub);
 /**
  * Cancels every green thread of the hub, runs them until they have ended, and frees the hub. A green
  * thread that does not heed its cancellation makes it fail at the deadline: nothing is freed then,
- * and the hub works on. Timers and posts that are pending are dropped on success. A thread that ends
+ * and the hub works on. Detached ones are cancelled like all others: join those that are to finish
+ * first. Timers and posts that are pending are dropped on success. A thread that ends
  * meanwhile may not spawn others (-ECANCELED). Descriptors stay open: they are the caller's.
  *
  * @param hub       (borrow) the calling OS thread's hub; its handle and all its ids are stale
@@ -807,7 +811,7 @@ int gh_close(int fd);
  * @param buf       (out) what was received
  * @param len       bytes of room at buf
  * @param flags     as for recv(2). MSG_DONTWAIT gives -EAGAIN instead of waiting, MSG_WAITALL waits
- *                  for len bytes
+ *                  for len bytes of a stream; gh_recvfrom() and gh_recvmsg() do not
  * @param deadline  how long to wait
  * @return the bytes received, 0 at the end of the stream; what recv(2) gives, such as -ECONNRESET,
  *         -ENOTCONN, -EBADF, -ENOTSOCK; -EINVAL for NULL or a length beyond SSIZE_MAX; -EAGAIN;
@@ -991,7 +995,8 @@ ssize_t gh_writev(int fd,
                   int64_t deadline);
 
 /**
- * Sends a whole buffer over a stream. SIGPIPE is never raised.
+ * Sends a whole buffer over a stream. SIGPIPE is never raised. Two green threads that send on one
+ * descriptor at once may interleave.
  *
  * @param fd        a connected stream socket, in blocking mode or not
  * @param buf       (borrow) what to send
@@ -1008,12 +1013,14 @@ ssize_t gh_writev(int fd,
 ssize_t gh_send_all(int fd, const void *buf, size_t len, int flags, size_t *sent, int64_t deadline);
 
 /**
- * Receives exactly as many bytes as asked for, or what comes before the end of the stream.
+ * Receives exactly as many bytes as asked for, or what comes before the end of the stream; from a
+ * socket that keeps messages apart, one message.
  *
  * @param fd        a connected stream socket, in blocking mode or not
  * @param buf       (out) what was received, also after a failure
  * @param len       how many bytes
- * @param flags     as for recv(2)
+ * @param flags     as for recv(2), but for MSG_PEEK, MSG_TRUNC, MSG_OOB and MSG_ERRQUEUE, which
+ *                  give -EINVAL
  * @param received  (out) the bytes received, also after a failure; may be NULL
  * @param deadline  how long to wait, over all
  * @return len, or less at the end of the stream; what gh_recv() gives, with part of the buffer

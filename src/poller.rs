@@ -33,7 +33,7 @@ const BATCH: usize = 1024;
 const WAKE: Token = Token(usize::MAX);
 /// Below a millisecond epoll_wait cannot wait; a poll(2) of nanoseconds on the poller's descriptor
 /// can.
-const COARSEST_FINE_WAIT: Nanos = 1_000_000;
+const MILLISECOND: Nanos = 1_000_000;
 /// Nothing is gained by longer waits, and overflow is far away.
 const LONGEST_WAIT: Nanos = 3_600_000_000_000;
 
@@ -43,11 +43,14 @@ pub(crate) struct Poller {
     poll: RefCell<Poll>,
     events: RefCell<Events>,
     wake: c_int,
+    /// Waits longer than this may end on a whole millisecond.
+    finest: Nanos,
 }
 
 impl Poller {
-    /// `wake` is an event counter, kept by the caller for as long as the poller lives.
-    pub(crate) fn new(wake: c_int) -> Result<Poller> {
+    /// `wake` is an event counter, kept by the caller for as long as the poller lives. Waits may be up
+    /// to `slack` nanoseconds too long.
+    pub(crate) fn new(wake: c_int, slack: Nanos) -> Result<Poller> {
         if faults::strikes(Fault::PollerNew) {
             return Err(Error::EMFILE);
         }
@@ -59,6 +62,7 @@ impl Poller {
             poll: RefCell::new(poll),
             events: RefCell::new(Events::with_capacity(BATCH)),
             wake,
+            finest: if slack < MILLISECOND { LONGEST_WAIT } else { MILLISECOND },
         })
     }
 
@@ -139,7 +143,7 @@ impl Poller {
         let timeout = match timeout {
             0 => Some(Duration::ZERO),
             ns if ns < 0 => None,
-            ns if ns < COARSEST_FINE_WAIT => match self.descriptor() {
+            ns if ns < self.finest => match self.descriptor() {
                 Ok(descriptor) => {
                     wait::sleep_on(descriptor, ns);
                     Some(Duration::ZERO)

@@ -1,6 +1,6 @@
 //! Generational slots: a 64-bit id finds its object, and an id whose object is gone finds nothing.
 //!
-//! An id carries the hub, the generation and the slot. A slot whose generations are used up is
+//! An id carries its kind, the hub, the generation and the slot. A slot whose generations are used up is
 //! retired, so that no id ever names two objects.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
@@ -8,10 +8,18 @@ use std::mem::MaybeUninit;
 
 const SLOT_BITS: u32 = 23;
 const GENERATION_BITS: u32 = 26;
-const HUB_BITS: u32 = 64 - SLOT_BITS - GENERATION_BITS;
+const KIND_BITS: u32 = 1;
+const HUB_BITS: u32 = 64 - SLOT_BITS - GENERATION_BITS - KIND_BITS;
 
 /// How many hubs can live at once.
 pub(crate) const MAX_HUBS: usize = 1 << HUB_BITS;
+
+/// What an id names, so that none is taken for another kind's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Thread = 0,
+    Timer = 1,
+}
 /// How many objects one slab holds at most.
 pub(crate) const MAX_SLOTS: usize = 1 << SLOT_BITS;
 /// The last generation of a slot.
@@ -24,16 +32,26 @@ const CHUNK: usize = 256;
 pub(crate) struct Id(pub(crate) u64);
 
 impl Id {
-    fn new(hub: u16, generation: u32, slot: usize) -> Id {
-        Id((u64::from(hub) << (SLOT_BITS + GENERATION_BITS))
+    fn new(space: u16, generation: u32, slot: usize) -> Id {
+        Id((u64::from(space) << (SLOT_BITS + GENERATION_BITS))
             | (u64::from(generation) << SLOT_BITS)
             | slot as u64)
+    }
+
+    /// Kind and hub together.
+    #[inline]
+    fn space(self) -> u16 {
+        (self.0 >> (SLOT_BITS + GENERATION_BITS)) as u16
+    }
+
+    pub(crate) fn is_of(self, kind: Kind) -> bool {
+        self.space() >> HUB_BITS == kind as u16
     }
 
     /// The number of the hub whose slab gave the id out.
     #[inline]
     pub(crate) fn hub(self) -> u16 {
-        (self.0 >> (SLOT_BITS + GENERATION_BITS)) as u16
+        self.space() & (MAX_HUBS - 1) as u16
     }
 
     #[inline]
@@ -58,31 +76,35 @@ struct Slot<T> {
 
 /// A growing set of `T`, each at an address that never changes, reached through `Id`s.
 pub(crate) struct Slab<T> {
-    hub: u16,
+    /// Kind and hub, as the ids carry them.
+    space: u16,
     /// No generation at or below this one is given out: an earlier hub of the same number did.
     floor: u32,
     highest: Cell<u32>,
     chunks: RefCell<Vec<Box<[Slot<T>]>>>,
     free: RefCell<Vec<u32>>,
+    /// Slots ever used; among them, those with an object inside.
     used: Cell<usize>,
+    live: Cell<usize>,
 }
 
 impl<T> std::fmt::Debug for Slab<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slab").field("hub", &self.hub).field("len", &self.len()).finish()
+        f.debug_struct("Slab").field("space", &self.space).field("len", &self.len()).finish()
     }
 }
 
 impl<T> Slab<T> {
     /// `floor` is `highest_generation()` of the slab that carried this hub number before, 0 if none.
-    pub(crate) fn new(hub: u16, floor: u32) -> Slab<T> {
+    pub(crate) fn new(kind: Kind, hub: u16, floor: u32) -> Slab<T> {
         Slab {
-            hub,
+            space: (kind as u16) << HUB_BITS | hub,
             floor,
             highest: Cell::new(floor),
             chunks: RefCell::new(Vec::new()),
             free: RefCell::new(Vec::new()),
             used: Cell::new(0),
+            live: Cell::new(0),
         }
     }
 
@@ -91,14 +113,14 @@ impl<T> Slab<T> {
         self.highest.get()
     }
 
-    /// Whether a slab that starts above `floor` could still give out ids.
+    /// Whether a slab that starts above `floor` would run out of generations too soon to be worth it.
     pub(crate) fn exhausted(floor: u32) -> bool {
-        floor >= LAST_GENERATION
+        floor >= LAST_GENERATION / 2
     }
 
     /// Objects inside.
     pub(crate) fn len(&self) -> usize {
-        self.used.get() - self.free.borrow().len()
+        self.live.get()
     }
 
     /// Makes an object that knows its own id. `None` when every slot is taken.
@@ -118,15 +140,16 @@ impl<T> Slab<T> {
         }
         // SAFETY: the slot is free, so nobody holds a reference into it.
         let value =
-            unsafe { (*slot.value.get()).write(make(Id::new(self.hub, generation, index))) };
+            unsafe { (*slot.value.get()).write(make(Id::new(self.space, generation, index))) };
         slot.occupied.set(true);
+        self.live.set(self.live.get() + 1);
         Some(value)
     }
 
     /// The object of an id; `None` for an id whose object is gone, or that never was.
     #[inline]
     pub(crate) fn get(&self, id: Id) -> Option<&T> {
-        if id.hub() != self.hub || id.slot() >= self.used.get() {
+        if id.space() != self.space || id.slot() >= self.used.get() {
             return None;
         }
         // SAFETY: in range; chunks are never freed while the slab lives.
@@ -148,6 +171,7 @@ impl<T> Slab<T> {
         // SAFETY: a valid id is in range.
         let slot = unsafe { &*self.slot(id.slot()) };
         slot.occupied.set(false);
+        self.live.set(self.live.get() - 1);
         // SAFETY: it was occupied, and the caller vouches that nobody looks at it any more.
         unsafe { (*slot.value.get()).assume_init_drop() };
         let generation = id.generation();
@@ -215,9 +239,10 @@ mod tests {
 
     #[test]
     fn a_stale_id_finds_nothing_and_its_slot_is_reused() {
-        let slab: Slab<u64> = Slab::new(7, 0);
+        let slab: Slab<u64> = Slab::new(Kind::Timer, 7, 0);
         let first = slab.insert(|id| id.0).map(|value| Id(*value)).expect("room");
         assert_eq!(first.hub(), 7);
+        assert!(first.is_of(Kind::Timer) && !first.is_of(Kind::Thread));
         // SAFETY: no reference is held.
         unsafe { slab.remove(first) };
         assert!(slab.get(first).is_none());
@@ -231,17 +256,18 @@ mod tests {
 
     #[test]
     fn a_later_slab_of_the_same_hub_number_honours_the_floor() {
-        let slab: Slab<u64> = Slab::new(0, 41);
+        let slab: Slab<u64> = Slab::new(Kind::Thread, 0, 41);
         let id = slab.insert(|id| id.0).map(|value| Id(*value)).expect("room");
         assert_eq!((id.generation(), slab.highest_generation()), (42, 42));
     }
 
     #[test]
     fn a_slot_out_of_generations_is_retired() {
-        let slab: Slab<u64> = Slab::new(0, LAST_GENERATION - 1);
+        let slab: Slab<u64> = Slab::new(Kind::Thread, 0, LAST_GENERATION - 1);
         let last = slab.insert(|id| id.0).map(|value| Id(*value)).expect("room");
         // SAFETY: no reference is held.
         unsafe { slab.remove(last) };
+        assert_eq!(slab.len(), 0, "a retired slot holds nothing");
         let next = slab.insert(|id| id.0).map(|value| Id(*value)).expect("room");
         assert_ne!(last.slot(), next.slot());
         assert!(Slab::<u64>::exhausted(slab.highest_generation()));

@@ -11,6 +11,8 @@ use std::ffi::c_int;
 pub(crate) struct Carrier {
     errno: *mut c_int,
     exceptions: Cell<Option<*mut cxx::Globals>>,
+    /// How many objects the loader had loaded at the last look.
+    loaded: Cell<u64>,
 }
 
 /// What one green thread had there when it was suspended.
@@ -22,12 +24,20 @@ pub(crate) struct Carried {
 
 impl Carrier {
     pub(crate) fn new() -> Carrier {
-        Carrier { errno: errno::address(), exceptions: Cell::new(cxx::globals()) }
+        Carrier {
+            errno: errno::address(),
+            exceptions: Cell::new(cxx::globals()),
+            loaded: Cell::new(cxx::loaded()),
+        }
     }
 
-    /// Looks again for a C++ run-time: it may have been loaded since.
-    pub(crate) fn refresh(&self) {
-        if self.exceptions.get().is_none() {
+    /// Looks again for a C++ run-time if anything was loaded since the last look.
+    pub(crate) fn refresh_if_loaded(&self) {
+        if self.exceptions.get().is_some() {
+            return;
+        }
+        let loaded = cxx::loaded();
+        if self.loaded.replace(loaded) != loaded {
             self.exceptions.set(cxx::globals());
         }
     }

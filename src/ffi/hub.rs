@@ -32,7 +32,8 @@ pub struct gh_hub_options {
     /// power of two. Only what is touched is resident. Default 262144.
     pub stack_size: usize,
     /// Nanoseconds by which a deadline may be late so that several share one wake-up. The hub uses
-    /// a thousandth of each wait, but no more than this. Default 1000000.
+    /// a thousandth of each wait, but no more than this. From 1000000 on, waits of a millisecond or
+    /// more end on a whole one besides. Default 1000000.
     pub timer_slack: i64,
     /// Calls that may succeed at once before a green thread must let the others run. Default 128.
     pub budget: u32,
@@ -118,7 +119,7 @@ fn parse(raw: Option<gh_hub_options>) -> Result<Options> {
 /// @param options  (borrow) how the hub is to be; NULL for the defaults
 /// @return 0; -EEXIST if the OS thread has a hub; -EINVAL for a value out of range; -E2BIG if the
 ///         struct is longer than the library knows and not zero there; -EMFILE, -ENFILE or -ENOMEM
-///         when the kernel refuses a poller; -EAGAIN when 32768 hubs live
+///         when the kernel refuses a poller; -EAGAIN when 16384 hubs live
 /// @thread any
 /// @suspends no
 /// @since 0.1
@@ -170,7 +171,8 @@ pub unsafe extern "C" fn gh_hub_run(hub: *mut gh_hub) -> c_int {
 }
 
 /// Runs one turn of the hub, for a foreign event loop: takes in what has become ready and what is due,
-/// and lets every ready green thread run. Waits only if nothing is ready.
+/// and lets ready green threads run, for about a millisecond at most; gh_hub_next_deadline() is 0 while
+/// some are left. Waits only if nothing is ready. gh_hub_stop() has no effect on it.
 ///
 /// @param hub       (borrow) the calling OS thread's hub
 /// @param deadline  how long it may wait for something to do; past: not at all
@@ -198,7 +200,8 @@ pub unsafe extern "C" fn gh_hub_stop(hub: *mut gh_hub) -> c_int {
 
 /// Cancels every green thread of the hub, runs them until they have ended, and frees the hub. A green
 /// thread that does not heed its cancellation makes it fail at the deadline: nothing is freed then,
-/// and the hub works on. Timers and posts that are pending are dropped on success. A thread that ends
+/// and the hub works on. Detached ones are cancelled like all others: join those that are to finish
+/// first. Timers and posts that are pending are dropped on success. A thread that ends
 /// meanwhile may not spawn others (-ECANCELED). Descriptors stay open: they are the caller's.
 ///
 /// @param hub       (borrow) the calling OS thread's hub; its handle and all its ids are stale

@@ -32,7 +32,7 @@ fn check_ranges(iov: *const iovec, count: c_int) -> Result<usize> {
 /// @param buf       (out) what was received
 /// @param len       bytes of room at buf
 /// @param flags     as for recv(2). MSG_DONTWAIT gives -EAGAIN instead of waiting, MSG_WAITALL waits
-///                  for len bytes
+///                  for len bytes of a stream; gh_recvfrom() and gh_recvmsg() do not
 /// @param deadline  how long to wait
 /// @return the bytes received, 0 at the end of the stream; what recv(2) gives, such as -ECONNRESET,
 ///         -ENOTCONN, -EBADF, -ENOTSOCK; -EINVAL for NULL or a length beyond SSIZE_MAX; -EAGAIN;
@@ -322,7 +322,8 @@ unsafe fn finish(progress: Progress, moved: *mut usize) -> Result<ssize_t> {
     progress.result.map(|()| progress.moved as ssize_t)
 }
 
-/// Sends a whole buffer over a stream. SIGPIPE is never raised.
+/// Sends a whole buffer over a stream. SIGPIPE is never raised. Two green threads that send on one
+/// descriptor at once may interleave.
 ///
 /// @param fd        a connected stream socket, in blocking mode or not
 /// @param buf       (borrow) what to send
@@ -351,12 +352,14 @@ pub unsafe extern "C" fn gh_send_all(
     })
 }
 
-/// Receives exactly as many bytes as asked for, or what comes before the end of the stream.
+/// Receives exactly as many bytes as asked for, or what comes before the end of the stream; from a
+/// socket that keeps messages apart, one message.
 ///
 /// @param fd        a connected stream socket, in blocking mode or not
 /// @param buf       (out) what was received, also after a failure
 /// @param len       how many bytes
-/// @param flags     as for recv(2)
+/// @param flags     as for recv(2), but for MSG_PEEK, MSG_TRUNC, MSG_OOB and MSG_ERRQUEUE, which
+///                  give -EINVAL
 /// @param received  (out) the bytes received, also after a failure; may be NULL
 /// @param deadline  how long to wait, over all
 /// @return len, or less at the end of the stream; what gh_recv() gives, with part of the buffer

@@ -5,7 +5,7 @@ use super::{Hub, Options};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::stack::overflow::{self, Culprit};
-use crate::sys::tls;
+use crate::sys::{errno, fd, tls};
 use crate::thread::{Reason, Thread, Wake};
 use std::ptr;
 
@@ -34,6 +34,8 @@ pub(crate) fn create(options: Options) -> Result<&'static Hub> {
     if current().is_some() {
         return Err(Error::EEXIST);
     }
+    // Also for the calls that leave errno alone as long as the hub is there.
+    let _errno = errno::Kept::new();
     let (remote, handle) = Remote::acquire()?;
     let hub = match Hub::new(remote, handle, options) {
         Ok(hub) => Box::new(hub),
@@ -103,6 +105,10 @@ impl Drop for AtExit {
         } else {
             hub.remote.retire();
             tls::set(ptr::null_mut());
+            // Nobody will ever wait there again.
+            if let Ok(descriptor) = hub.poller.descriptor() {
+                let _ = fd::close(descriptor);
+            }
         }
     }
 }

@@ -50,8 +50,6 @@ pub(super) struct Descriptor {
     /// Both set while nothing is known: the first call tries.
     pub(super) ready: Cell<u8>,
     pub(super) kind: Cell<Option<Kind>>,
-    /// Known to be in non-blocking mode.
-    pub(super) nonblocking: Cell<bool>,
     /// Who waited last in each queue. Somebody else makes sure that the registration still stands:
     /// the descriptor may have been closed by plain close(2), and the number be another's.
     pub(super) last: [Cell<Id>; 2],
@@ -68,7 +66,6 @@ impl Descriptor {
             registered: Cell::new(false),
             ready: Cell::new(READ | WRITE),
             kind: Cell::new(None),
-            nonblocking: Cell::new(false),
             last: [const { Cell::new(Id(0)) }; 2],
             readers: List::new(),
             writers: List::new(),
@@ -131,6 +128,9 @@ const GENERATION_SHIFT: u32 = 32;
 const OWNER_MASK: u64 = 0xffff;
 /// More than one hub has.
 const SHARED: u64 = 1 << 16;
+/// gh_close is at it: the number has its next generation but still its old descriptor, which nobody
+/// may register any more.
+const CLOSING: u64 = 1 << 17;
 const WORDS: usize = 1024;
 /// Sixteen million numbers: sixteen times the kernel's default limit for one process.
 const WORD_CHUNKS: usize = 16 * 1024;
@@ -169,9 +169,12 @@ fn generation_of(word: u64) -> u32 {
     (word >> GENERATION_SHIFT) as u32
 }
 
-/// Moves the number on. Returns the word as it was.
-fn next_generation(word: &AtomicU64) -> u64 {
-    let next = |old: u64| Some(u64::from(generation_of(old).wrapping_add(1)) << GENERATION_SHIFT);
+/// Moves the number on, with nobody registered. Returns the word as it was.
+fn next_generation(word: &AtomicU64, flags: u64) -> u64 {
+    let next = |old: u64| {
+        let generation = u64::from(generation_of(old).wrapping_add(1));
+        Some(generation << GENERATION_SHIFT | flags)
+    };
     match word.fetch_update(Ordering::AcqRel, Ordering::Acquire, next) {
         Ok(old) | Err(old) => old,
     }
@@ -188,7 +191,11 @@ impl Hub {
             Some(descriptor) => descriptor,
             None => self.descriptors.insert(fd)?,
         };
-        let generation = generation_of(word(fd).ok_or(Error::EBADF)?.load(Ordering::Acquire));
+        let word = word(fd).ok_or(Error::EBADF)?.load(Ordering::Acquire);
+        if word & CLOSING != 0 {
+            return Err(Error::EBADF);
+        }
+        let generation = generation_of(word);
         if descriptor.generation.get() != generation {
             self.renew(descriptor, generation);
         }
@@ -213,13 +220,19 @@ impl Hub {
         descriptor.registered.set(true);
         self.descriptors.registered.set(self.descriptors.registered.get() + 1);
         let me = u64::from(self.remote.number()) + 1;
+        // Only for the generation that was registered: whoever has closed it meanwhile has found
+        // nobody to tell.
         let claim = |old: u64| match old & OWNER_MASK {
+            _ if old & CLOSING != 0 || generation_of(old) != descriptor.generation.get() => None,
             0 => Some(old | me),
-            owner if owner == me => None,
+            owner if owner == me => Some(old),
             _ => Some(old | SHARED),
         };
-        if let Some(word) = word(fd) {
-            let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim);
+        let word = word(fd).ok_or(Error::EBADF)?;
+        if let Err(now) = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim) {
+            self.poller.remove(fd);
+            self.renew(descriptor, generation_of(now));
+            return Err(Error::EBADF);
         }
         Ok(())
     }
@@ -229,11 +242,17 @@ impl Hub {
         if self.poller.confirm(fd, descriptor.token(fd))? {
             return Ok(());
         }
-        let word = word(fd).ok_or(Error::EBADF)?;
-        let old = next_generation(word);
-        self.renew(descriptor, generation_of(old).wrapping_add(1));
-        tell_others(fd, old);
+        self.replaced(fd, descriptor);
         self.register_first(fd, descriptor)
+    }
+
+    /// The number is another descriptor's by now: somebody has closed the old one with close(2).
+    pub(super) fn replaced(&self, fd: c_int, descriptor: &Descriptor) {
+        if let Some(word) = word(fd) {
+            let old = next_generation(word, 0);
+            self.renew(descriptor, generation_of(old).wrapping_add(1));
+            tell_others(fd, old);
+        }
     }
 
     /// Forgets the old descriptor of a number, and tells its waiters.
@@ -242,7 +261,6 @@ impl Hub {
         descriptor.generation.set(generation);
         descriptor.ready.set(READ | WRITE);
         descriptor.kind.set(None);
-        descriptor.nonblocking.set(false);
         if descriptor.registered.replace(false) {
             self.descriptors.registered.set(self.descriptors.registered.get() - 1);
         }
@@ -276,7 +294,7 @@ pub(crate) fn close(fd: c_int) -> Result<()> {
         return Err(Error::EBADF);
     }
     // Before the number is free: whoever gets it next must find the new generation.
-    let old = next_generation(word);
+    let old = next_generation(word, CLOSING);
     if let Some(hub) = current() {
         if let Some(descriptor) = hub.descriptors.find(fd) {
             if descriptor.registered.get() {
@@ -286,6 +304,10 @@ pub(crate) fn close(fd: c_int) -> Result<()> {
         }
     }
     let closed = fd::close(fd);
+    // Fails, rightly, if the number's next owner has been adopted already.
+    let closing = u64::from(generation_of(old).wrapping_add(1)) << GENERATION_SHIFT | CLOSING;
+    let open = closing & !CLOSING;
+    let _ = word.compare_exchange(closing, open, Ordering::AcqRel, Ordering::Acquire);
     tell_others(fd, old);
     closed
 }
@@ -295,8 +317,8 @@ pub(crate) fn close(fd: c_int) -> Result<()> {
 #[inline]
 pub(crate) fn adopt(fd: c_int) -> c_int {
     if let Some(word) = word(fd) {
-        if word.load(Ordering::Acquire) & OWNER_MASK != 0 {
-            let old = next_generation(word);
+        let old = next_generation(word, 0);
+        if old & OWNER_MASK != 0 {
             if let Some(hub) = current() {
                 hub.closed_elsewhere(fd, generation_of(old));
             }
@@ -304,6 +326,17 @@ pub(crate) fn adopt(fd: c_int) -> c_int {
         }
     }
     fd
+}
+
+/// Which of the descriptors that a number has had this is, for a call of several steps: between two of
+/// them the number may become another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(u64);
+
+/// The stamp of the descriptor that has the number now.
+pub(crate) fn stamp(fd: c_int) -> Stamp {
+    let word = if fd < 0 { None } else { word(fd) };
+    Stamp(word.map_or(0, |word| word.load(Ordering::Acquire) >> GENERATION_SHIFT))
 }
 
 fn tell_others(fd: c_int, old: u64) {

@@ -37,11 +37,9 @@ impl Hub {
         };
         let before = self.stacks.cut();
         let stack = self.stacks.take(size)?;
-        // When a program grows is when it may have loaded C++ since. Not on every stack: to find that
-        // there is none takes the loader a search through its folders.
-        let cut = self.stacks.cut();
-        if cut != before && cut.is_power_of_two() {
-            self.carrier.refresh();
+        if self.stacks.cut() != before {
+            // When a program grows is when it may have loaded C++ since.
+            self.carrier.refresh_if_loaded();
         }
         let Some(thread) = self.threads.insert(|id| Thread::new(id, entry, argument)) else {
             // SAFETY: taken above, unused.

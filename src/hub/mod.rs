@@ -30,7 +30,7 @@ mod report;
 mod run;
 
 pub(crate) use current::{create, current, enter, free};
-pub(crate) use descriptors::{adopt, close};
+pub(crate) use descriptors::{adopt, close, stamp};
 pub(crate) use life::SpawnOptions;
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
@@ -40,7 +40,7 @@ use crate::clock::{self, Nanos};
 use crate::coroutine::carry::Carrier;
 use crate::error::{Error, Result};
 use crate::poller::Poller;
-use crate::slab::{Id, Slab};
+use crate::slab::{Id, Kind, Slab};
 use crate::stack::{self, Guard, Pool};
 use crate::sys::fault::AlternateStack;
 use crate::thread::Thread;
@@ -139,7 +139,7 @@ impl Hub {
             budget: Cell::new(options.budget),
             pace: Pace::new(now),
             carrier: Carrier::new(),
-            poller: Poller::new(remote.wake_descriptor())?,
+            poller: Poller::new(remote.wake_descriptor(), options.timer_slack)?,
             descriptors: Descriptors::new(),
             wheel: Wheel::new(options.timer_slack, now),
             root: Cell::new(std::ptr::null()),
@@ -148,8 +148,8 @@ impl Hub {
             draining: Cell::new(false),
             embedded: Cell::new(false),
             counters: Counters::default(),
-            timers: Slab::new(number, remote.timer_floor()),
-            threads: Slab::new(number, remote.thread_floor()),
+            timers: Slab::new(Kind::Timer, number, remote.timer_floor()),
+            threads: Slab::new(Kind::Thread, number, remote.thread_floor()),
             stacks: Pool::new(options.guard, options.warm_stacks),
             _signal_stack: AlternateStack::ensure(),
         })
@@ -210,20 +210,21 @@ impl Hub {
 
 /// Why the id of a green thread finds nothing on the calling OS thread: it is another hub's, or stale.
 pub(crate) fn absent_thread(id: Id) -> Error {
-    absent(id, Remote::thread_floor)
+    absent(id, Kind::Thread, Remote::thread_floor)
 }
 
 /// The same for the id of a timer.
 pub(crate) fn absent_timer(id: Id) -> Error {
-    absent(id, Remote::timer_floor)
+    absent(id, Kind::Timer, Remote::timer_floor)
 }
 
 /// `floor` tells which generations belong to earlier hubs of the same number.
-fn absent(id: Id, floor: impl Fn(&Remote) -> u32) -> Error {
+fn absent(id: Id, kind: Kind, floor: impl Fn(&Remote) -> u32) -> Error {
     let mine = current().map(|hub| hub.remote.number());
     match registry::by_number(id.hub()) {
         Some(remote)
-            if mine != Some(id.hub())
+            if id.is_of(kind)
+                && mine != Some(id.hub())
                 && registry::is_alive(id.hub())
                 && id.generation() > floor(remote) =>
         {

@@ -50,10 +50,12 @@ impl Descriptor {
         self.ready.get() & direction.bit() != 0
     }
 
-    /// The kernel has said EAGAIN. That also disproves a hang-up, which an unconnected socket reports.
+    /// The kernel has said EAGAIN. For a read that also disproves a hang-up, which an unconnected socket
+    /// reports.
     #[inline]
     fn run_dry(&self, direction: Direction) {
-        self.ready.set(self.ready.get() & !(direction.bit() | STICKY));
+        let sticky = if direction == Direction::Read { STICKY } else { 0 };
+        self.ready.set(self.ready.get() & !(direction.bit() | sticky));
     }
 
     /// A call moved `count` bytes where it could have moved `asked`: of a stream, that was all, and
@@ -63,7 +65,7 @@ impl Descriptor {
         if (count as usize) < asked
             && self.ready.get() & STICKY == 0
             && self.registered.get()
-            && self.kind.get() == Some(Kind::InetStream)
+            && self.kind.get() == Some(Kind::Tcp)
         {
             self.ready.set(self.ready.get() & !direction.bit());
         }
@@ -128,6 +130,10 @@ impl Hub {
         attempt: &mut dyn FnMut() -> Result<isize>,
     ) -> Result<isize> {
         if deadline <= self.now.get() {
+            if !descriptor.queue(direction).is_empty() {
+                // What comes next is theirs who came before.
+                return Err(Error::ETIMEDOUT);
+            }
             let count = attempt().map_err(|error| match error {
                 Error::EAGAIN => Error::ETIMEDOUT,
                 error => error,
@@ -220,33 +226,37 @@ impl Hub {
         }
     }
 
-    /// What kind of descriptor this is, asked of the kernel once.
+    /// What kind of descriptor this is. Of a socket the kernel is asked once, since its calls have a
+    /// flag against waiting; of anything else each time, since a wrong belief would block the OS thread.
     #[inline]
     pub(crate) fn kind_of(&self, fd: c_int) -> Result<Kind> {
         let descriptor = self.descriptor_of(fd)?;
         match descriptor.kind.get() {
-            Some(kind) => Ok(kind),
-            None => {
-                let kind = fd::kind(fd)?;
-                descriptor.kind.set(Some(kind));
-                Ok(kind)
-            }
+            Some(kind) if kind.is_socket() => Ok(kind),
+            _ => self.ask_kind(fd),
         }
     }
 
-    /// Puts a socket into non-blocking mode, once for its life: for calls that have no flag of
-    /// their own against waiting.
-    pub(crate) fn ensure_nonblocking(&self, fd: c_int) -> Result<()> {
+    /// Asks the kernel what a descriptor is that is no socket, or was one.
+    #[cold]
+    pub(crate) fn ask_kind(&self, fd: c_int) -> Result<Kind> {
         let descriptor = self.descriptor_of(fd)?;
-        if !descriptor.nonblocking.get() {
-            // A terminal given by mistake must not be left in another mode for its other users.
-            if !matches!(self.kind_of(fd)?, Kind::InetStream | Kind::Socket) {
-                return Err(Error::ENOTSOCK);
-            }
-            fd::set_nonblocking(fd)?;
-            descriptor.nonblocking.set(true);
+        let kind = fd::kind(fd)?;
+        if descriptor.kind.get().is_some_and(|known| known.is_socket() != kind.is_socket()) {
+            self.replaced(fd, descriptor);
         }
-        Ok(())
+        descriptor.kind.set(Some(kind));
+        Ok(kind)
+    }
+
+    /// Puts a socket into non-blocking mode, for calls that have no flag of their own against waiting.
+    /// Asks each time: a mode that is taken for granted would block the OS thread when it is wrong.
+    pub(crate) fn ensure_nonblocking(&self, fd: c_int) -> Result<()> {
+        // A terminal given by mistake must not be left in another mode for its other users.
+        if !self.kind_of(fd)?.is_socket() {
+            return Err(Error::ENOTSOCK);
+        }
+        fd::set_nonblocking(fd)
     }
 }
 

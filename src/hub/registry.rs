@@ -28,7 +28,8 @@ pub(super) struct Remote {
     wake: c_int,
     /// The hub waits, or may begin to, without another look at the inbox.
     asleep: AtomicBool,
-    stop: AtomicBool,
+    /// The handle of the hub whose run is to end; 0 for none.
+    stop: AtomicUsize,
     /// No id of a later hub may repeat one of an earlier hub of this number.
     thread_floor: AtomicU32,
     timer_floor: AtomicU32,
@@ -60,7 +61,7 @@ impl Remote {
                     inbox: Inbox::new(),
                     wake: fd::event_counter()?,
                     asleep: AtomicBool::new(false),
-                    stop: AtomicBool::new(false),
+                    stop: AtomicUsize::new(0),
                     thread_floor: AtomicU32::new(0),
                     timer_floor: AtomicU32::new(0),
                 }));
@@ -73,7 +74,7 @@ impl Remote {
         remote.inbox.drain(drop);
         // Nobody reads the counter of an edge-triggered poller, but a new one would report it.
         fd::event_clear(remote.wake);
-        remote.stop.store(false, Ordering::Relaxed);
+        remote.stop.store(0, Ordering::Relaxed);
         remote.asleep.store(false, Ordering::Relaxed);
         let generation = remote.generation.fetch_add(1, Ordering::Relaxed) + 1;
         let handle = generation << NUMBER_BITS | (remote.number as usize + 1);
@@ -155,11 +156,12 @@ impl Remote {
 
     #[inline]
     pub(super) fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::SeqCst)
+        let stop = self.stop.load(Ordering::SeqCst);
+        stop != 0 && stop == self.handle.load(Ordering::Relaxed)
     }
 
     pub(super) fn take_stop(&self) -> bool {
-        self.is_stopped() && self.stop.swap(false, Ordering::SeqCst)
+        self.is_stopped() && self.stop.swap(0, Ordering::SeqCst) != 0
     }
 
     /// One write per burst: only the first sender after the hub fell asleep finds it asleep.
@@ -229,7 +231,7 @@ pub(crate) fn post(handle: usize, callback: Callback, argument: *mut c_void) -> 
 /// Ends the current or next run of a hub. Async-signal-safe like `post`.
 pub(crate) fn stop(handle: usize) -> Result<()> {
     let remote = remote_of(handle)?;
-    remote.stop.store(true, Ordering::SeqCst);
+    remote.stop.store(handle, Ordering::SeqCst);
     remote.wake();
     Ok(())
 }

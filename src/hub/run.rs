@@ -3,6 +3,7 @@
 use super::inbox::Message;
 use super::Hub;
 use crate::clock::{self, Nanos, NEVER};
+use crate::coroutine::carry::Carried;
 use crate::error::Result;
 use crate::thread::{State, Thread, Wake};
 use crate::timer::Owner;
@@ -45,9 +46,7 @@ impl Hub {
 
     /// Runs until nothing is left to run. Root only.
     pub(crate) fn run(&self) -> Result<Outcome> {
-        self.require_root()?;
-        self.current.set(ptr::null());
-        self.remote.wake_up();
+        let carried = self.enter_loop()?;
         let outcome = loop {
             if self.remote.take_stop() {
                 break Outcome::Stopped;
@@ -65,6 +64,7 @@ impl Hub {
                 self.read_mail();
             }
         };
+        self.carrier.restore(carried);
         self.leave();
         Ok(outcome)
     }
@@ -72,24 +72,30 @@ impl Hub {
     /// One turn, waiting until `deadline` only if nothing is ready. True while green threads or timers
     /// are left. Root only.
     pub(crate) fn run_once(&self, deadline: Nanos) -> Result<bool> {
-        self.require_root()?;
-        self.current.set(ptr::null());
-        self.remote.wake_up();
+        let carried = self.enter_loop()?;
         let calls = self.counters.callbacks.get();
         loop {
-            self.turn(&Rest { limit: deadline, parked: None, heed_stop: true });
+            self.turn(&Rest { limit: deadline, parked: None, heed_stop: false });
             // A signal, or a look at the wheel that came to nothing, does not end the wait.
             if !self.ready.is_empty()
                 || self.counters.callbacks.get() != calls
                 || self.now.get() >= deadline
-                || self.remote.is_stopped()
             {
                 break;
             }
         }
         self.run_ready();
+        self.carrier.restore(carried);
         self.leave();
         Ok(self.live.get() > 0 || self.timers.len() > 0)
+    }
+
+    /// From the root's own code into the loop. What the root had in flight is put back by the caller.
+    fn enter_loop(&self) -> Result<Carried> {
+        self.require_root()?;
+        self.current.set(ptr::null());
+        self.remote.wake_up();
+        Ok(self.carrier.save())
     }
 
     /// Back to the root's own code.
@@ -154,6 +160,10 @@ impl Hub {
                 NEVER => -1,
                 next => next.saturating_sub(clock::now()).max(0),
             };
+        }
+        if timeout != 0 {
+            // A library that was loaded since may have brought the C++ run-time.
+            self.carrier.refresh_if_loaded();
         }
         let asleep = timeout != 0 && self.remote.fall_asleep(rest.heed_stop);
         let timeout = if asleep { timeout } else { 0 };

@@ -2,7 +2,7 @@
 
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
-use crate::hub::{adopt, enter, perform, Direction};
+use crate::hub::{self, adopt, enter, perform, Direction};
 use crate::sys::{errno, retry};
 use libc::{sockaddr, socklen_t};
 use std::ffi::c_int;
@@ -29,10 +29,11 @@ pub(crate) unsafe fn connect(
     length: socklen_t,
     deadline: Nanos,
 ) -> Result<()> {
-    let hub = enter()?;
-    hub.suspender()?;
-    hub.ensure_nonblocking(socket)?;
+    let mine = enter()?;
+    mine.suspender()?;
+    mine.ensure_nonblocking(socket)?;
     let mut pause = SHORTEST_PAUSE;
+    let stamp = hub::stamp(socket);
     loop {
         // SAFETY: the caller vouches for the address.
         match unsafe { attempt(socket, address, length) } {
@@ -44,7 +45,11 @@ pub(crate) unsafe fn connect(
                 if until <= clock::now() {
                     return Err(Error::ETIMEDOUT);
                 }
-                hub.sleep(until)?;
+                mine.sleep(until)?;
+                if hub::stamp(socket) != stamp {
+                    // Closed meanwhile: the number may be another's.
+                    return Err(Error::EBADF);
+                }
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             Err(error) => return Err(error),

@@ -25,7 +25,7 @@ pub(crate) unsafe fn sendfile(
 ) -> Result<isize> {
     let hub = enter()?;
     let kind = hub.kind_of(out)?;
-    if matches!(kind, Kind::InetStream | Kind::Socket) {
+    if kind.is_socket() {
         hub.ensure_nonblocking(out)?;
     }
     perform(out, Direction::Write, deadline, 0, || {
@@ -36,6 +36,8 @@ pub(crate) unsafe fn sendfile(
             count
         };
         // SAFETY: the caller vouches for `offset`.
-        sigpipe::shielded(|| retry(|| unsafe { libc::sendfile64(out, input, offset, count) }))
+        sigpipe::shielded(count, || {
+            retry(|| unsafe { libc::sendfile64(out, input, offset, count) })
+        })
     })
 }

@@ -18,6 +18,10 @@ const PIECE: usize = 4096;
 /// Flags with which a short count still means that nothing is left.
 const PLAIN: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
+/// With these recv(2) never waits, on a socket in blocking mode either, and its EAGAIN says nothing of
+/// ordinary data.
+const IMMEDIATE: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
+
 /// How many bytes a plain call could move.
 fn asked(length: usize, flags: c_int) -> usize {
     if flags & !PLAIN == 0 {
@@ -27,7 +31,7 @@ fn asked(length: usize, flags: c_int) -> usize {
     }
 }
 
-/// A socket call, with the meaning that the caller's own MSG_DONTWAIT has.
+/// A socket call, with the meaning that the caller's own flags have.
 #[inline]
 fn socket_call(
     fd: c_int,
@@ -38,7 +42,7 @@ fn socket_call(
     mut call: impl FnMut(c_int) -> isize,
 ) -> Result<isize> {
     let quiet = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    if flags & libc::MSG_DONTWAIT != 0 {
+    if flags & IMMEDIATE != 0 {
         return perform_once(|| retry(|| call(quiet)));
     }
     perform(fd, direction, deadline, asked, || retry(|| call(quiet)))
@@ -184,7 +188,7 @@ pub(crate) unsafe fn read(
         return perform_once(|| retry(|| unsafe { libc::read(fd, buffer, 0) }));
     }
     let kind = enter()?.kind_of(fd)?;
-    if matches!(kind, Kind::InetStream | Kind::Socket) {
+    if kind.is_socket() {
         // SAFETY: the caller vouches for the buffer.
         return unsafe { recv(fd, buffer, length, 0, deadline) };
     }
@@ -206,7 +210,7 @@ pub(crate) unsafe fn write(
     deadline: Nanos,
 ) -> Result<isize> {
     let kind = enter()?.kind_of(fd)?;
-    if matches!(kind, Kind::InetStream | Kind::Socket) {
+    if kind.is_socket() {
         // SAFETY: the caller vouches for the buffer.
         return unsafe { send(fd, buffer, length, 0, deadline) };
     }
@@ -239,7 +243,7 @@ unsafe fn write_by_kind(
         _ => length,
     };
     // SAFETY: the caller vouches for the buffer.
-    sigpipe::shielded(|| retry(|| unsafe { libc::write(fd, buffer, length) }))
+    sigpipe::shielded(length, || retry(|| unsafe { libc::write(fd, buffer, length) }))
 }
 
 /// Whether ranges have no room for a single byte.
@@ -273,7 +277,7 @@ pub(crate) unsafe fn readv(
         return perform_once(|| retry(|| unsafe { libc::readv(fd, iov, count as c_int) }));
     }
     let kind = enter()?.kind_of(fd)?;
-    if matches!(kind, Kind::InetStream | Kind::Socket) {
+    if kind.is_socket() {
         let mut message = message_of(iov, count);
         // SAFETY: the caller vouches for the ranges.
         return unsafe { recvmsg(fd, &mut message, 0, deadline) };
@@ -297,7 +301,7 @@ pub(crate) unsafe fn writev(
 ) -> Result<isize> {
     let kind = enter()?.kind_of(fd)?;
     match kind {
-        Kind::InetStream | Kind::Socket => {
+        Kind::Tcp | Kind::Stream | Kind::Message => {
             let message = message_of(iov, count);
             // SAFETY: the caller vouches for the ranges.
             unsafe { sendmsg(fd, &message, 0, deadline) }
@@ -317,7 +321,9 @@ pub(crate) unsafe fn writev(
         }
         Kind::NonBlocking | Kind::File => perform(fd, Direction::Write, deadline, 0, || {
             // SAFETY: the caller vouches for the ranges.
-            sigpipe::shielded(|| retry(|| unsafe { libc::writev(fd, iov, count as c_int) }))
+            sigpipe::shielded(usize::MAX, || {
+                retry(|| unsafe { libc::writev(fd, iov, count as c_int) })
+            })
         }),
     }
 }

@@ -3,7 +3,12 @@
 use super::stream;
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
+use crate::hub::{self, enter};
+use crate::sys::fd::Kind;
 use std::ffi::{c_int, c_void};
+
+/// What would make repeated receives mean something else than one long one.
+const NOT_WHOLE: c_int = libc::MSG_PEEK | libc::MSG_TRUNC | libc::MSG_OOB | libc::MSG_ERRQUEUE;
 
 /// How far a whole transfer came, also when it failed.
 #[derive(Debug)]
@@ -12,10 +17,16 @@ pub(crate) struct Progress {
     pub(crate) result: Result<()>,
 }
 
-/// Repeats `step`, which moves bytes from an offset on, until `length` are moved, or it moves none.
-fn repeat(length: usize, mut step: impl FnMut(usize) -> Result<isize>) -> Progress {
+/// Repeats `step`, which moves bytes from an offset on, until `length` are moved, or it moves none. Other
+/// green threads may run between two steps, and close the descriptor: its number's next owner must not
+/// get what was meant for this one.
+fn repeat(fd: c_int, length: usize, mut step: impl FnMut(usize) -> Result<isize>) -> Progress {
     let mut moved = 0;
+    let stamp = hub::stamp(fd);
     loop {
+        if moved > 0 && hub::stamp(fd) != stamp {
+            return Progress { moved, result: Err(Error::EBADF) };
+        }
         match step(moved) {
             Ok(0) => return Progress { moved, result: Ok(()) },
             Ok(count) => moved += count as usize,
@@ -38,13 +49,13 @@ pub(crate) unsafe fn send_all(
     flags: c_int,
     deadline: Nanos,
 ) -> Progress {
-    repeat(length, |moved| {
+    repeat(fd, length, |moved| {
         // SAFETY: `moved` < `length`, or both are 0; the caller vouches for the buffer.
         unsafe { stream::send(fd, buffer.byte_add(moved), length - moved, flags, deadline) }
     })
 }
 
-/// Receives `length` bytes, or what comes before the end of file.
+/// Receives `length` bytes of a stream, or what comes before its end; one message of another socket.
 ///
 /// # Safety
 /// `buffer` is writable for `length` bytes.
@@ -55,6 +66,20 @@ pub(crate) unsafe fn recv_exact(
     flags: c_int,
     deadline: Nanos,
 ) -> Progress {
+    if flags & NOT_WHOLE != 0 {
+        return Progress { moved: 0, result: Err(Error::EINVAL) };
+    }
+    match enter().and_then(|hub| hub.kind_of(fd)) {
+        Err(error) => return Progress { moved: 0, result: Err(error) },
+        Ok(Kind::Message) => {
+            // SAFETY: the caller vouches for the buffer.
+            return match unsafe { stream::recv(fd, buffer, length, flags, deadline) } {
+                Ok(count) => Progress { moved: count as usize, result: Ok(()) },
+                Err(error) => Progress { moved: 0, result: Err(error) },
+            };
+        }
+        Ok(_) => {}
+    }
     if length == 0 {
         // recv(2) of nothing waits until there is something.
         // SAFETY: the caller vouches for the buffer.
@@ -64,7 +89,7 @@ pub(crate) unsafe fn recv_exact(
             Err(error) => Progress { moved: 0, result: Err(error) },
         };
     }
-    repeat(length, |moved| {
+    repeat(fd, length, |moved| {
         // SAFETY: as above.
         unsafe { stream::recv(fd, buffer.byte_add(moved), length - moved, flags, deadline) }
     })
@@ -83,8 +108,8 @@ pub(crate) unsafe fn recv(
     flags: c_int,
     deadline: Nanos,
 ) -> Result<isize> {
-    let immediate = libc::MSG_DONTWAIT | libc::MSG_PEEK;
-    if flags & (libc::MSG_WAITALL | immediate) != libc::MSG_WAITALL {
+    let other = libc::MSG_DONTWAIT | NOT_WHOLE;
+    if flags & (libc::MSG_WAITALL | other) != libc::MSG_WAITALL {
         // SAFETY: the caller vouches for the buffer.
         return unsafe { stream::recv(fd, buffer, length, flags, deadline) };
     }

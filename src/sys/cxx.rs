@@ -4,7 +4,7 @@
 //! and the count of uncaught ones. Two green threads that are both inside a `catch` block would share
 //! them, and `throw;` in one would throw the other's exception.
 
-use std::ffi::{c_char, c_void, CStr};
+use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// `__cxa_eh_globals`, opaque: a pointer and an unsigned int, with padding.
@@ -31,6 +31,24 @@ pub(crate) fn globals() -> Option<*mut Globals> {
     let get: GetGlobals = unsafe { std::mem::transmute::<*mut c_void, GetGlobals>(found) };
     // SAFETY: has no preconditions; the answer stays the same while the OS thread lives.
     Some(unsafe { get() })
+}
+
+/// How many objects the loader has loaded so far, in about a tenth of a microsecond.
+pub(crate) fn loaded() -> u64 {
+    unsafe extern "C" fn first(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        count: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the loader passes a valid info, and `loaded` a u64.
+        unsafe { *count.cast::<u64>() = (*info).dlpi_adds };
+        1
+    }
+    let mut count = 0u64;
+    let place: *mut u64 = &mut count;
+    // SAFETY: `first` takes a u64 as its data, and stops at the first object.
+    unsafe { libc::dl_iterate_phdr(Some(first), place.cast()) };
+    count
 }
 
 /// Finds the function among what is loaded; loads nothing. The run-time's own name is tried too,

@@ -6,10 +6,12 @@ use std::ffi::{c_int, c_short, c_void};
 /// What `recv` and `read` may conclude from a descriptor, learnt once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// An IPv4 or IPv6 stream: a short count proves that the kernel's buffer is used up.
-    InetStream,
-    /// Any other socket. A Unix stream stops short at passed descriptors, a datagram at its end.
-    Socket,
+    /// TCP: a short count proves that the kernel's buffer is used up.
+    Tcp,
+    /// Any other stream. A Unix one stops short at passed descriptors.
+    Stream,
+    /// A socket that keeps messages apart.
+    Message,
     /// No socket, and in non-blocking mode.
     NonBlocking,
     /// No socket, and in blocking mode: must be polled before each attempt.
@@ -18,14 +20,20 @@ pub(crate) enum Kind {
     File,
 }
 
+impl Kind {
+    pub(crate) fn is_socket(self) -> bool {
+        matches!(self, Kind::Tcp | Kind::Stream | Kind::Message)
+    }
+}
+
 /// Classifies a descriptor, in one to four system calls.
 pub(crate) fn kind(fd: c_int) -> Result<Kind> {
     match socket_option(fd, libc::SO_TYPE) {
-        Ok(libc::SOCK_STREAM) => match socket_option(fd, libc::SO_DOMAIN) {
-            Ok(libc::AF_INET | libc::AF_INET6) => Ok(Kind::InetStream),
-            _ => Ok(Kind::Socket),
+        Ok(libc::SOCK_STREAM) => match socket_option(fd, libc::SO_PROTOCOL) {
+            Ok(libc::IPPROTO_TCP | libc::IPPROTO_MPTCP) => Ok(Kind::Tcp),
+            _ => Ok(Kind::Stream),
         },
-        Ok(_) => Ok(Kind::Socket),
+        Ok(_) => Ok(Kind::Message),
         Err(Error::EBADF) => Err(Error::EBADF),
         Err(_) if is_file(fd)? => Ok(Kind::File),
         Err(_) if is_nonblocking(fd)? => Ok(Kind::NonBlocking),
@@ -102,9 +110,8 @@ pub(crate) fn close(fd: c_int) -> Result<()> {
 pub(crate) fn write_all(fd: c_int, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
         // SAFETY: the slice is readable for its length.
-        let count = super::retry(|| unsafe {
-            libc::write(fd, bytes.as_ptr().cast::<c_void>(), bytes.len())
-        });
+        let write = || unsafe { libc::write(fd, bytes.as_ptr().cast::<c_void>(), bytes.len()) };
+        let count = super::sigpipe::shielded(bytes.len(), || super::retry(write));
         match count {
             Ok(count) => bytes = &bytes[count as usize..],
             Err(Error::EAGAIN) => {

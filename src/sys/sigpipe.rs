@@ -6,8 +6,9 @@
 use crate::error::{Error, Result};
 use std::mem::MaybeUninit;
 
-/// Runs one system call with SIGPIPE held back, and takes the signal away if the call raised it.
-pub(crate) fn shielded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs one system call, which moves `asked` bytes at most, with SIGPIPE held back, and takes the signal
+/// away if the call raised it: also a call that had moved some bytes before may have.
+pub(crate) fn shielded(asked: usize, call: impl FnOnce() -> Result<isize>) -> Result<isize> {
     // SAFETY: each call gets valid pointers to sets that `sigemptyset` has initialised. A pending
     // SIGPIPE of an EPIPE write is directed at this OS thread, so that `sigtimedwait` here finds it.
     unsafe {
@@ -23,7 +24,12 @@ pub(crate) fn shielded<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
         let result = call();
 
         if !held_already {
-            if matches!(result, Err(error) if error == Error::errno(libc::EPIPE)) {
+            let broken = match result {
+                Ok(count) => (count as usize) < asked,
+                Err(error) => error == Error::errno(libc::EPIPE),
+            };
+            // It was not pending before, or it would have been delivered: it was not held back.
+            if broken {
                 let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
                 let _ = super::retry(|| libc::sigtimedwait(&pipe, std::ptr::null_mut(), &at_once));
             }
