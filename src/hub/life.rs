@@ -35,12 +35,9 @@ impl Hub {
             0 => self.options.stack_size,
             wish => stack::slot_size(wish)?,
         };
-        let before = self.stacks.cut();
+        // What this thread runs may have been loaded since the last one was spawned, and C++ with it.
+        self.carrier.refresh_if_loaded();
         let stack = self.stacks.take(size)?;
-        if self.stacks.cut() != before {
-            // When a program grows is when it may have loaded C++ since.
-            self.carrier.refresh_if_loaded();
-        }
         let Some(thread) = self.threads.insert(|id| Thread::new(id, entry, argument)) else {
             // SAFETY: taken above, unused.
             unsafe { self.stacks.give(stack) };

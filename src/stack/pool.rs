@@ -101,12 +101,6 @@ impl Pool {
         }
     }
 
-    /// Stacks cut so far.
-    #[inline]
-    pub(crate) fn cut(&self) -> usize {
-        self.cut.get()
-    }
-
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             cut: self.cut.get(),
