@@ -3,7 +3,6 @@
 use super::inbox::Message;
 use super::Hub;
 use crate::clock::{self, Nanos, NEVER};
-use crate::coroutine::carry::Carried;
 use crate::error::Result;
 use crate::thread::{State, Thread, Wake};
 use crate::timer::Owner;
@@ -30,23 +29,48 @@ struct Rest {
     heed_stop: bool,
 }
 
+/// The loop is running. Back in the root's own code when dropped, also by a panic: the root's next call
+/// must not take itself for a callback.
+struct InLoop<'hub>(&'hub Hub);
+
+impl<'hub> InLoop<'hub> {
+    #[inline]
+    fn enter(hub: &'hub Hub) -> InLoop<'hub> {
+        hub.current.set(ptr::null());
+        hub.remote.wake_up();
+        InLoop(hub)
+    }
+}
+
+impl Drop for InLoop<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let hub = self.0;
+        hub.current.set(hub.root.get());
+        hub.budget.set(hub.options.budget);
+        if hub.embedded.get() {
+            hub.remote.doze();
+        }
+    }
+}
+
 impl Hub {
     /// Runs the hub on the root's stack until the root, which is parked or ready, has its turn.
     pub(super) fn drive(&self) {
-        self.current.set(ptr::null());
-        self.remote.wake_up();
+        let _inside = InLoop::enter(self);
         while !self.run_ready() {
             let parked = Some(self.live.get() + 1);
             if self.turn(&Rest { limit: NEVER, parked, heed_stop: false }) {
                 self.unpark(self.root(), Wake::Deadlock);
             }
         }
-        self.leave();
     }
 
     /// Runs until nothing is left to run. Root only.
     pub(crate) fn run(&self) -> Result<Outcome> {
-        let carried = self.enter_loop()?;
+        self.require_root()?;
+        let carried = self.carrier.save();
+        let inside = InLoop::enter(self);
         let outcome = loop {
             if self.remote.take_stop() {
                 break Outcome::Stopped;
@@ -64,15 +88,17 @@ impl Hub {
                 self.read_mail();
             }
         };
+        drop(inside);
         self.carrier.restore(carried);
-        self.leave();
         Ok(outcome)
     }
 
     /// One turn, waiting until `deadline` only if nothing is ready. True while green threads or timers
     /// are left. Root only.
     pub(crate) fn run_once(&self, deadline: Nanos) -> Result<bool> {
-        let carried = self.enter_loop()?;
+        self.require_root()?;
+        let carried = self.carrier.save();
+        let inside = InLoop::enter(self);
         let calls = self.counters.callbacks.get();
         loop {
             self.turn(&Rest { limit: deadline, parked: None, heed_stop: false });
@@ -85,26 +111,9 @@ impl Hub {
             }
         }
         self.run_ready();
+        drop(inside);
         self.carrier.restore(carried);
-        self.leave();
         Ok(self.live.get() > 0 || self.timers.len() > 0)
-    }
-
-    /// From the root's own code into the loop. What the root had in flight is put back by the caller.
-    fn enter_loop(&self) -> Result<Carried> {
-        self.require_root()?;
-        self.current.set(ptr::null());
-        self.remote.wake_up();
-        Ok(self.carrier.save())
-    }
-
-    /// Back to the root's own code.
-    fn leave(&self) {
-        self.current.set(self.root.get());
-        self.budget.set(self.options.budget);
-        if self.embedded.get() {
-            self.remote.doze();
-        }
     }
 
     fn root(&self) -> &Thread {
