@@ -7,7 +7,6 @@
 use super::{current, registry, Hub};
 use crate::error::{Error, Result};
 use crate::list::{Link, List};
-use crate::slab::Id;
 use crate::sys::fd::{self, Kind};
 use crate::thread::{Thread, Wake};
 use std::cell::{Cell, RefCell};
@@ -42,8 +41,9 @@ impl Waiter {
     }
 }
 
-/// One descriptor as one hub knows it.
+/// One descriptor as one hub knows it, on one cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Descriptor {
     generation: Cell<u32>,
     pub(super) registered: Cell<bool>,
@@ -52,12 +52,15 @@ pub(super) struct Descriptor {
     pub(super) kind: Cell<Option<Kind>>,
     /// Who waited last in each queue. Somebody else makes sure that the registration still stands:
     /// the descriptor may have been closed by plain close(2), and the number be another's.
-    pub(super) last: [Cell<Id>; 2],
+    /// Half of each id is enough to tell, and keeps the line.
+    pub(super) last: [Cell<u32>; 2],
     pub(super) readers: List,
     pub(super) writers: List,
     /// Threads in `gh_poll`, all of which wake at any event.
     pub(super) pollers: List,
 }
+
+const _: () = assert!(size_of::<Descriptor>() == 64);
 
 impl Descriptor {
     fn new() -> Descriptor {
@@ -66,7 +69,7 @@ impl Descriptor {
             registered: Cell::new(false),
             ready: Cell::new(READ | WRITE),
             kind: Cell::new(None),
-            last: [const { Cell::new(Id(0)) }; 2],
+            last: [const { Cell::new(0) }; 2],
             readers: List::new(),
             writers: List::new(),
             pollers: List::new(),

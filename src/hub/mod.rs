@@ -30,7 +30,7 @@ mod report;
 mod run;
 
 pub(crate) use current::{create, current, enter, free};
-pub(crate) use descriptors::{adopt, close, stamp};
+pub(crate) use descriptors::{adopt, close, stamp, Stamp};
 pub(crate) use life::SpawnOptions;
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};

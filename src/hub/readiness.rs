@@ -142,11 +142,11 @@ impl Hub {
             return Ok(count);
         }
         let last = &descriptor.last[usize::from(direction == Direction::Write)];
-        if descriptor.registered.get() && last.get() != thread.id {
+        if descriptor.registered.get() && last.get() != thread.id.0 as u32 {
             self.confirm(fd, descriptor)?;
         }
         self.register(fd, descriptor)?;
-        last.set(thread.id);
+        last.set(thread.id.0 as u32);
         let queue = descriptor.queue(direction);
         let waiter = Waiter::new(thread);
         // SAFETY: the waiter lives in this frame, and every way out of the loop takes it out of the

@@ -231,7 +231,9 @@ pub(crate) fn post(handle: usize, callback: Callback, argument: *mut c_void) -> 
 /// Ends the current or next run of a hub. Async-signal-safe like `post`.
 pub(crate) fn stop(handle: usize) -> Result<()> {
     let remote = remote_of(handle)?;
-    remote.stop.store(handle, Ordering::SeqCst);
+    // Handles of one number grow: a caller that was held up here until the next hub lives must not undo
+    // what was said to that one.
+    remote.stop.fetch_max(handle, Ordering::SeqCst);
     remote.wake();
     Ok(())
 }

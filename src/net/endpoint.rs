@@ -4,16 +4,16 @@ use super::address::{self, Address};
 use super::connection;
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub;
+use crate::hub::{self, Stamp};
 use crate::sys::retry;
 use std::ffi::{c_int, CStr};
 
-/// A descriptor that is closed again unless it is let go.
-struct Owned(c_int);
+/// A descriptor that is closed again unless it is let go, or somebody else has closed it while we waited.
+struct Owned(c_int, Stamp);
 
 impl Owned {
     fn socket(family: c_int, kind: c_int) -> Result<Owned> {
-        connection::socket(family, kind, 0).map(Owned)
+        connection::socket(family, kind, 0).map(|fd| Owned(fd, hub::stamp(fd)))
     }
 
     fn set(&self, level: c_int, option: c_int, value: c_int) -> Result<()> {
@@ -39,7 +39,9 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        let _ = hub::close(self.0);
+        if hub::stamp(self.0) == self.1 {
+            let _ = hub::close(self.0);
+        }
     }
 }
 

@@ -24,7 +24,8 @@ pub(crate) unsafe fn sendfile(
     deadline: Nanos,
 ) -> Result<isize> {
     let hub = enter()?;
-    let kind = hub.kind_of(out)?;
+    // Asked each time, since sendfile goes to pipes as well.
+    let kind = hub.ask_kind(out)?;
     if kind.is_socket() {
         hub.ensure_nonblocking(out)?;
     }
@@ -35,8 +36,8 @@ pub(crate) unsafe fn sendfile(
         } else {
             count
         };
-        // SAFETY: the caller vouches for `offset`.
         sigpipe::shielded(count, || {
+            // SAFETY: the caller vouches for `offset`.
             retry(|| unsafe { libc::sendfile64(out, input, offset, count) })
         })
     })

@@ -187,10 +187,13 @@ pub(crate) unsafe fn read(
         // SAFETY: the caller vouches for the buffer.
         return perform_once(|| retry(|| unsafe { libc::read(fd, buffer, 0) }));
     }
-    let kind = enter()?.kind_of(fd)?;
+    let mut kind = enter()?.kind_of(fd)?;
     if kind.is_socket() {
         // SAFETY: the caller vouches for the buffer.
-        return unsafe { recv(fd, buffer, length, 0, deadline) };
+        match unsafe { recv(fd, buffer, length, 0, deadline) } {
+            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
+            other => return other,
+        }
     }
     perform(fd, Direction::Read, deadline, 0, || {
         if kind == Kind::Blocking {
@@ -209,10 +212,13 @@ pub(crate) unsafe fn write(
     length: usize,
     deadline: Nanos,
 ) -> Result<isize> {
-    let kind = enter()?.kind_of(fd)?;
+    let mut kind = enter()?.kind_of(fd)?;
     if kind.is_socket() {
         // SAFETY: the caller vouches for the buffer.
-        return unsafe { send(fd, buffer, length, 0, deadline) };
+        match unsafe { send(fd, buffer, length, 0, deadline) } {
+            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
+            other => return other,
+        }
     }
     if length == 0 {
         // To write nothing never waits.
@@ -276,11 +282,14 @@ pub(crate) unsafe fn readv(
         // SAFETY: the caller vouches for the entries.
         return perform_once(|| retry(|| unsafe { libc::readv(fd, iov, count as c_int) }));
     }
-    let kind = enter()?.kind_of(fd)?;
+    let mut kind = enter()?.kind_of(fd)?;
     if kind.is_socket() {
         let mut message = message_of(iov, count);
         // SAFETY: the caller vouches for the ranges.
-        return unsafe { recvmsg(fd, &mut message, 0, deadline) };
+        match unsafe { recvmsg(fd, &mut message, 0, deadline) } {
+            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
+            other => return other,
+        }
     }
     perform(fd, Direction::Read, deadline, 0, || {
         if kind == Kind::Blocking {
@@ -299,13 +308,16 @@ pub(crate) unsafe fn writev(
     count: usize,
     deadline: Nanos,
 ) -> Result<isize> {
-    let kind = enter()?.kind_of(fd)?;
-    match kind {
-        Kind::Tcp | Kind::Stream | Kind::Message => {
-            let message = message_of(iov, count);
-            // SAFETY: the caller vouches for the ranges.
-            unsafe { sendmsg(fd, &message, 0, deadline) }
+    let mut kind = enter()?.kind_of(fd)?;
+    if kind.is_socket() {
+        let message = message_of(iov, count);
+        // SAFETY: the caller vouches for the ranges.
+        match unsafe { sendmsg(fd, &message, 0, deadline) } {
+            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
+            other => return other,
         }
+    }
+    match kind {
         Kind::Blocking => {
             // Only a piece is sure not to wait, so the first range that holds anything gives one.
             // SAFETY: the caller vouches for the entries.
@@ -319,9 +331,9 @@ pub(crate) unsafe fn writev(
                 }),
             }
         }
-        Kind::NonBlocking | Kind::File => perform(fd, Direction::Write, deadline, 0, || {
-            // SAFETY: the caller vouches for the ranges.
+        _ => perform(fd, Direction::Write, deadline, 0, || {
             sigpipe::shielded(usize::MAX, || {
+                // SAFETY: the caller vouches for the ranges.
                 retry(|| unsafe { libc::writev(fd, iov, count as c_int) })
             })
         }),
