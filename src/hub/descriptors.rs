@@ -131,8 +131,8 @@ const GENERATION_SHIFT: u32 = 32;
 const OWNER_MASK: u64 = 0xffff;
 /// More than one hub has.
 const SHARED: u64 = 1 << 16;
-/// gh_close is at it: the number has its next generation but still its old descriptor, which nobody
-/// may register any more.
+/// gh_close is at it, on some OS thread: the number has its next generation but, maybe, still its old
+/// descriptor, which nobody may register any more.
 const CLOSING: u64 = 1 << 17;
 const WORDS: usize = 1024;
 /// Sixteen million numbers: sixteen times the kernel's default limit for one process.
@@ -168,6 +168,21 @@ fn make_words(place: &AtomicPtr<[AtomicU64; WORDS]>) -> &'static [AtomicU64; WOR
     }
 }
 
+/// Lets another OS thread finish its gh_close of a number, before what has the number now is
+/// registered: it may be the old descriptor, or a new one that the kernel has just made. A close that
+/// lingers for long (SO_LINGER) is not waited for.
+fn wait_for_close(word: &AtomicU64) {
+    for turn in 0..1100 {
+        if word.load(Ordering::Acquire) & CLOSING == 0 {
+            return;
+        }
+        match turn {
+            0..1000 => std::thread::yield_now(),
+            _ => std::thread::sleep(std::time::Duration::from_millis(1)),
+        }
+    }
+}
+
 fn generation_of(word: u64) -> u32 {
     (word >> GENERATION_SHIFT) as u32
 }
@@ -194,11 +209,7 @@ impl Hub {
             Some(descriptor) => descriptor,
             None => self.descriptors.insert(fd)?,
         };
-        let word = word(fd).ok_or(Error::EBADF)?.load(Ordering::Acquire);
-        if word & CLOSING != 0 {
-            return Err(Error::EBADF);
-        }
-        let generation = generation_of(word);
+        let generation = generation_of(word(fd).ok_or(Error::EBADF)?.load(Ordering::Acquire));
         if descriptor.generation.get() != generation {
             self.renew(descriptor, generation);
         }
@@ -216,6 +227,8 @@ impl Hub {
 
     #[cold]
     fn register_first(&self, fd: c_int, descriptor: &Descriptor) -> Result<()> {
+        let word = word(fd).ok_or(Error::EBADF)?;
+        wait_for_close(word);
         if descriptor.kind.get().is_none() {
             descriptor.kind.set(Some(fd::kind(fd)?));
         }
@@ -231,7 +244,6 @@ impl Hub {
             owner if owner == me => Some(old),
             _ => Some(old | SHARED),
         };
-        let word = word(fd).ok_or(Error::EBADF)?;
         if let Err(now) = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim) {
             self.poller.remove(fd);
             self.renew(descriptor, generation_of(now));
