@@ -78,6 +78,11 @@ fn a_hub_without_slack_sleeps_a_fraction_of_a_millisecond_exactly() {
     let mut options = no_hub_options();
     options.timer_slack = 1;
     assert_eq!(new_hub(&options), 0);
+    // Where readiness comes from poll(2) there is no descriptor to wait on by the nanosecond.
+    let slack = match i64::from(c!(gh_hub_fd(hub()))) {
+        unsupported if unsupported == -ENOTSUP => MILLISECOND,
+        _ => 0,
+    };
     for length in [1_100_000, 5_300_000] {
         let late = (0..20).map(|_| {
             let deadline = now() + length;
@@ -87,7 +92,7 @@ fn a_hub_without_slack_sleeps_a_fraction_of_a_millisecond_exactly() {
         let (earliest, latest) =
             late.fold((i64::MAX, i64::MIN), |(low, high), late| (low.min(late), high.max(late)));
         assert!(earliest >= 0, "{length} ns: early");
-        assert!(earliest < MILLISECOND / 2, "{length} ns: {earliest} to {latest} ns late");
+        assert!(earliest < slack + MILLISECOND / 2, "{length} ns: {earliest} to {latest} ns late");
     }
     assert_eq!(free_hub(), 0);
 }
