@@ -12,7 +12,7 @@ macro_rules! c {
     ($call:expr) => {{
         // SAFETY: any pointer passed is null, or comes from a live reference or slice, unless the
         // test says otherwise beside the call.
-        #[allow(unused_unsafe)]
+        #[allow(unused_unsafe, reason = "some of the functions it wraps are safe to call")]
         unsafe {
             $call
         }

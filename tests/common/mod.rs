@@ -5,7 +5,7 @@
 //! Every `#[test]` runs on an OS thread of its own and so has a hub of its own.
 
 // Each test binary compiles this module and uses its own part of it.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, reason = "each test file uses its own part of this module")]
 
 mod calls;
 mod green;
