@@ -10,8 +10,11 @@ mod errno;
 use std::ffi::{c_int, CStr};
 
 /// What a failed call returns to C: always negative.
+///
+/// As wide as a count, so that a `Result<isize>` is two words and comes back in two registers: with a
+/// narrower one every call on the way from a socket to its caller would go through memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Error(c_int);
+pub(crate) struct Error(isize);
 
 /// The result of everything that can fail.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -21,7 +24,7 @@ const fn own(name: &CStr) -> Error {
     let mut at = 0;
     while at < codes::OWN.len() {
         if same(codes::OWN[at].name.to_bytes(), name.to_bytes()) {
-            return Error(codes::OWN[at].number);
+            return Error(codes::OWN[at].number as isize);
         }
         at += 1;
     }
@@ -43,7 +46,7 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 macro_rules! errnos {
-    ($($name:ident)*) => { $(pub(crate) const $name: Error = Error(-libc::$name);)* };
+    ($($name:ident)*) => { $(pub(crate) const $name: Error = Error(-(libc::$name as isize));)* };
 }
 
 macro_rules! owns {
@@ -68,18 +71,18 @@ impl Error {
     /// From a positive errno number.
     #[inline]
     pub(crate) const fn errno(number: c_int) -> Error {
-        Error(-number)
+        Error(-(number as isize))
     }
 
     /// From the standard library, whose errors from a system call carry their errno.
     pub(crate) fn from_io(error: &std::io::Error) -> Error {
-        Error(-error.raw_os_error().unwrap_or(libc::EIO))
+        Error::errno(error.raw_os_error().unwrap_or(libc::EIO))
     }
 
     /// The value that a C caller gets.
     #[inline]
     pub(crate) const fn code(self) -> c_int {
-        self.0
+        self.0 as c_int
     }
 }
 
