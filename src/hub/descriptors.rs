@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::list::{Link, List};
 use crate::sys::fd::{self, Kind};
 use crate::thread::{Thread, Wake};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_int;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -86,42 +86,58 @@ impl Descriptor {
     }
 }
 
+/// Numbers are kept in chunks of this many, here and across hubs.
 const CHUNK: usize = 256;
+
+/// The numbers of one chunk.
+#[derive(Debug)]
+struct Chunk {
+    /// What all hubs know of them, found once: each call looks there.
+    words: &'static [AtomicU64; CHUNK],
+    entries: Box<[Descriptor]>,
+}
 
 /// A hub's table, by number. Entries never move, since queues and suspended calls point at them.
 #[derive(Debug)]
 pub(super) struct Descriptors {
-    chunks: RefCell<Vec<Option<Box<[Descriptor]>>>>,
+    chunks: UnsafeCell<Vec<Option<Chunk>>>,
     pub(super) registered: Cell<usize>,
 }
 
 impl Descriptors {
     pub(super) fn new() -> Descriptors {
-        Descriptors { chunks: RefCell::new(Vec::new()), registered: Cell::new(0) }
+        Descriptors { chunks: UnsafeCell::new(Vec::new()), registered: Cell::new(0) }
     }
 
-    #[inline]
-    fn find(&self, fd: c_int) -> Option<&Descriptor> {
-        let chunks = self.chunks.borrow();
-        let entry: *const Descriptor =
-            &chunks.get(fd as usize / CHUNK)?.as_ref()?[fd as usize % CHUNK];
-        // SAFETY: chunks are boxed and live as long as the table.
-        Some(unsafe { &*entry })
+    /// The entry of a number, and its word. A negative one is beyond every table.
+    #[inline(always)]
+    fn find(&self, fd: c_int) -> Option<(&Descriptor, &'static AtomicU64)> {
+        let number = fd as u32 as usize;
+        // SAFETY: only this OS thread is here, and `insert`, which alone changes the vector, calls
+        // nothing that could come back here while it does.
+        let chunk = unsafe { (&*self.chunks.get()).get(number / CHUNK)?.as_ref()? };
+        // SAFETY: `insert` makes every chunk of `CHUNK` entries, which are boxed, and live as long as
+        // the table.
+        let descriptor = unsafe { &*chunk.entries.as_ptr().add(number % CHUNK) };
+        Some((descriptor, &chunk.words[number % CHUNK]))
     }
 
     #[cold]
-    fn insert(&self, fd: c_int) -> Result<&Descriptor> {
+    #[inline(never)]
+    fn insert(&self, fd: c_int) -> Result<(&Descriptor, &'static AtomicU64)> {
         // Otherwise a caller's uninitialised number would cost memory for its neighbourhood.
         if !fd::is_open(fd) {
             return Err(Error::EBADF);
         }
         let at = fd as usize / CHUNK;
-        let mut chunks = self.chunks.borrow_mut();
+        let words = words(fd).ok_or(Error::EBADF)?;
+        let entries = (0..CHUNK).map(|_| Descriptor::new()).collect();
+        // SAFETY: as in `find`, whose reference to the vector has ended.
+        let chunks = unsafe { &mut *self.chunks.get() };
         if chunks.len() <= at {
             chunks.resize_with(at + 1, || None);
         }
-        chunks[at].get_or_insert_with(|| (0..CHUNK).map(|_| Descriptor::new()).collect());
-        drop(chunks);
+        chunks[at] = Some(Chunk { words, entries });
         self.find(fd).ok_or(Error::EBADF)
     }
 }
@@ -134,27 +150,31 @@ const SHARED: u64 = 1 << 16;
 /// gh_close is at it, on some OS thread: the number has its next generation but, maybe, still its old
 /// descriptor, which nobody may register any more.
 const CLOSING: u64 = 1 << 17;
-const WORDS: usize = 1024;
 /// Sixteen million numbers: sixteen times the kernel's default limit for one process.
-const WORD_CHUNKS: usize = 16 * 1024;
+const CHUNKS: usize = 64 * 1024;
 
-static GENERATIONS: [AtomicPtr<[AtomicU64; WORDS]>; WORD_CHUNKS] =
-    [const { AtomicPtr::new(ptr::null_mut()) }; WORD_CHUNKS];
+type Words = [AtomicU64; CHUNK];
 
-#[inline]
-fn word(fd: c_int) -> Option<&'static AtomicU64> {
-    let place = GENERATIONS.get(fd as usize / WORDS)?;
+static WORDS: [AtomicPtr<Words>; CHUNKS] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
+
+/// The words of a number's chunk; `None` for a negative number, or one that no kernel gives.
+fn words(fd: c_int) -> Option<&'static Words> {
+    let place = WORDS.get(fd as u32 as usize / CHUNK)?;
     // SAFETY: null, or leaked by `make_words`.
-    let words = match unsafe { place.load(Ordering::Acquire).as_ref() } {
-        Some(words) => words,
-        None => make_words(place),
-    };
-    Some(&words[fd as usize % WORDS])
+    match unsafe { place.load(Ordering::Acquire).as_ref() } {
+        Some(words) => Some(words),
+        None => Some(make_words(place)),
+    }
+}
+
+fn word(fd: c_int) -> Option<&'static AtomicU64> {
+    Some(&words(fd)?[fd as usize % CHUNK])
 }
 
 #[cold]
-fn make_words(place: &AtomicPtr<[AtomicU64; WORDS]>) -> &'static [AtomicU64; WORDS] {
-    let made = Box::into_raw(Box::new([const { AtomicU64::new(0) }; WORDS]));
+fn make_words(place: &AtomicPtr<Words>) -> &'static Words {
+    let made = Box::into_raw(Box::new([const { AtomicU64::new(0) }; CHUNK]));
     let exchange =
         place.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
     match exchange {
@@ -200,16 +220,13 @@ fn next_generation(word: &AtomicU64, flags: u64) -> u64 {
 
 impl Hub {
     /// What this hub knows of the descriptor that has the number now.
-    #[inline]
+    #[inline(always)]
     pub(super) fn descriptor_of(&self, fd: c_int) -> Result<&Descriptor> {
-        if fd < 0 {
-            return Err(Error::EBADF);
-        }
-        let descriptor = match self.descriptors.find(fd) {
-            Some(descriptor) => descriptor,
+        let (descriptor, word) = match self.descriptors.find(fd) {
+            Some(found) => found,
             None => self.descriptors.insert(fd)?,
         };
-        let generation = generation_of(word(fd).ok_or(Error::EBADF)?.load(Ordering::Acquire));
+        let generation = generation_of(word.load(Ordering::Acquire));
         if descriptor.generation.get() != generation {
             self.renew(descriptor, generation);
         }
@@ -293,7 +310,7 @@ impl Hub {
 
     /// Another hub has closed a descriptor, or made a new one of its number.
     pub(super) fn closed_elsewhere(&self, fd: c_int, generation: u32) {
-        if let Some(descriptor) = self.descriptors.find(fd) {
+        if let Some((descriptor, _)) = self.descriptors.find(fd) {
             if descriptor.generation.get() == generation {
                 self.renew(descriptor, generation.wrapping_add(1));
             }
@@ -303,15 +320,14 @@ impl Hub {
 
 /// Closes a descriptor, whose waiters on every hub get `EBADF`.
 pub(crate) fn close(fd: c_int) -> Result<()> {
-    let word = if fd < 0 { None } else { word(fd) };
-    let word = word.ok_or(Error::EBADF)?;
+    let word = word(fd).ok_or(Error::EBADF)?;
     if !fd::is_open(fd) {
         return Err(Error::EBADF);
     }
     // Before the number is free: whoever gets it next must find the new generation.
     let old = next_generation(word, CLOSING);
     if let Some(hub) = current() {
-        if let Some(descriptor) = hub.descriptors.find(fd) {
+        if let Some((descriptor, _)) = hub.descriptors.find(fd) {
             if descriptor.registered.get() {
                 hub.poller.remove(fd);
             }
@@ -350,8 +366,7 @@ pub(crate) struct Stamp(u64);
 
 /// The stamp of the descriptor that has the number now.
 pub(crate) fn stamp(fd: c_int) -> Stamp {
-    let word = if fd < 0 { None } else { word(fd) };
-    Stamp(word.map_or(0, |word| word.load(Ordering::Acquire) >> GENERATION_SHIFT))
+    Stamp(word(fd).map_or(0, |word| word.load(Ordering::Acquire) >> GENERATION_SHIFT))
 }
 
 fn tell_others(fd: c_int, old: u64) {
