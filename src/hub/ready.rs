@@ -1,8 +1,8 @@
 //! The ring of threads that can run: first in, first out.
 
 use crate::thread::Thread;
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
+use std::ptr;
 
 /// How many places ahead the control block of a thread begins to load, and then, found through it, the
 /// top of its stack. With some hundred threads neither is in the nearest cache any more, and a switch
@@ -10,52 +10,129 @@ use std::collections::VecDeque;
 const BLOCKS_AHEAD: usize = 2;
 const STACKS_AHEAD: usize = 0;
 
+const SMALLEST: usize = 64;
+
+/// Two counters that only grow, and as many slots as a power of two: what a switch does here is a few
+/// instructions. No thread stands in the ring twice, so that one slot for each is enough.
 #[derive(Debug)]
 pub(super) struct Ready {
-    ring: RefCell<VecDeque<*const Thread>>,
+    /// The place of the oldest thread, and of the next one to come.
+    head: Cell<usize>,
+    tail: Cell<usize>,
+    /// `mask + 1` slots, in `owned`.
+    slots: Cell<*const Cell<*const Thread>>,
+    mask: Cell<usize>,
+    owned: RefCell<Box<[Cell<*const Thread>]>>,
 }
 
 impl Ready {
     pub(super) fn new() -> Ready {
-        Ready { ring: RefCell::new(VecDeque::new()) }
+        let ready = Ready {
+            head: Cell::new(0),
+            tail: Cell::new(0),
+            slots: Cell::new(ptr::null()),
+            mask: Cell::new(0),
+            owned: RefCell::new(Box::default()),
+        };
+        ready.reserve(SMALLEST);
+        ready
     }
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.ring.borrow().is_empty()
+        self.head.get() == self.tail.get()
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.ring.borrow().len()
+        self.tail.get().wrapping_sub(self.head.get())
+    }
+
+    #[inline]
+    fn slot(&self, place: usize) -> &Cell<*const Thread> {
+        // SAFETY: there are `mask + 1` slots, which `self` owns; `reserve`, which alone replaces them,
+        // runs no code in which the answer of this function could be held.
+        unsafe { &*self.slots.get().add(place & self.mask.get()) }
     }
 
     /// Makes room for `threads` in all, so that `push` never allocates.
     pub(super) fn reserve(&self, threads: usize) {
-        let mut ring = self.ring.borrow_mut();
-        if ring.capacity() < threads {
-            let more = threads.next_power_of_two().max(64) - ring.len();
-            ring.reserve(more);
+        if self.mask.get() + 1 < threads {
+            self.grow(threads.next_power_of_two());
         }
     }
 
+    #[cold]
+    fn grow(&self, size: usize) {
+        let larger: Box<[_]> = (0..size).map(|_| Cell::new(ptr::null())).collect();
+        let length = self.len();
+        for (at, slot) in larger.iter().enumerate().take(length) {
+            slot.set(self.slot(self.head.get().wrapping_add(at)).get());
+        }
+        self.head.set(0);
+        self.tail.set(length);
+        self.slots.set(larger.as_ptr());
+        self.mask.set(size - 1);
+        self.owned.replace(larger);
+    }
+
+    /// Room was made by `reserve` before there were so many threads.
     #[inline]
     pub(super) fn push(&self, thread: &Thread) {
-        self.ring.borrow_mut().push_back(thread);
+        debug_assert!(self.len() <= self.mask.get());
+        let tail = self.tail.get();
+        self.slot(tail).set(thread);
+        self.tail.set(tail.wrapping_add(1));
     }
 
     #[inline]
     pub(super) fn pop(&self) -> Option<*const Thread> {
-        let mut ring = self.ring.borrow_mut();
-        let thread = ring.pop_front();
+        if self.is_empty() {
+            return None;
+        }
+        let thread = self.slot(self.head.get()).get();
+        let head = self.head.get().wrapping_add(1);
+        self.head.set(head);
+        let left = self.len();
         // SAFETY: a ready thread has not ended, so that its block is in the slab.
         unsafe {
-            if let Some(later) = ring.get(BLOCKS_AHEAD) {
-                (**later).prefetch();
+            if left > BLOCKS_AHEAD {
+                (*self.slot(head.wrapping_add(BLOCKS_AHEAD)).get()).prefetch();
             }
-            if let Some(next) = ring.get(STACKS_AHEAD) {
-                (**next).coroutine.prefetch();
+            if left > STACKS_AHEAD {
+                (*self.slot(head.wrapping_add(STACKS_AHEAD)).get()).coroutine.prefetch();
             }
         }
-        thread
+        Some(thread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slab::Id;
+
+    #[test]
+    fn keeps_the_order_when_it_grows_while_it_is_wrapped_around() {
+        let threads: Vec<Thread> = (0..300).map(|id| Thread::root(Id(id))).collect();
+        let ready = Ready::new();
+        for thread in &threads[..40] {
+            ready.push(thread);
+        }
+        for thread in &threads[..40] {
+            assert_eq!(ready.pop(), Some(thread as *const Thread));
+        }
+        for thread in &threads[..SMALLEST] {
+            ready.push(thread);
+        }
+        ready.reserve(300);
+        for thread in &threads[SMALLEST..] {
+            ready.push(thread);
+        }
+        assert_eq!(ready.len(), 300);
+        for thread in &threads {
+            assert_eq!(ready.pop(), Some(thread as *const Thread));
+        }
+        assert!(ready.is_empty() && ready.pop().is_none());
     }
 }
