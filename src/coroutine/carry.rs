@@ -42,6 +42,13 @@ impl Carrier {
         }
     }
 
+    /// The calling OS thread's errno, to be put back when the answer is dropped.
+    #[inline(always)]
+    pub(crate) fn keep_errno(&self) -> errno::Kept {
+        // SAFETY: found on this OS thread, see `save`.
+        unsafe { errno::Kept::at(self.errno) }
+    }
+
     #[inline(always)]
     pub(crate) fn save(&self) -> Carried {
         // SAFETY: both addresses belong to the OS thread that this carrier was made on, and a hub

@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::faults::{self, Fault};
 use crate::hub;
-use crate::sys::errno::Kept;
 use std::ffi::c_char;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -60,7 +59,7 @@ impl Answer for *mut super::gh_hub {
 /// Runs the body of an exported function that makes system calls.
 #[inline]
 pub(super) fn guard<A: Answer>(body: impl FnOnce() -> Result<A>) -> A {
-    let _errno = Kept::new();
+    let _errno = hub::keep_errno();
     guard_pure(body)
 }
 

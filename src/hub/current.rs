@@ -24,8 +24,23 @@ pub(crate) fn current() -> Option<&'static Hub> {
 pub(crate) fn enter() -> Result<&'static Hub> {
     match current() {
         Some(hub) => Ok(hub),
-        None => create(Options::default()),
+        None => create_default(),
     }
+}
+
+/// Puts errno back when the answer is dropped. A hub knows its address without a call.
+#[inline(always)]
+pub(crate) fn keep_errno() -> errno::Kept {
+    match current() {
+        Some(hub) => hub.carrier.keep_errno(),
+        None => errno::Kept::new(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn create_default() -> Result<&'static Hub> {
+    create(Options::default())
 }
 
 /// Makes the calling OS thread's hub, with the code that calls as its root.

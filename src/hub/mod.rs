@@ -29,7 +29,7 @@ mod registry;
 mod report;
 mod run;
 
-pub(crate) use current::{create, current, enter, free};
+pub(crate) use current::{create, current, enter, free, keep_errno};
 pub(crate) use descriptors::{adopt, close, stamp, Stamp};
 pub(crate) use life::SpawnOptions;
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};

@@ -27,7 +27,14 @@ pub(crate) struct Kept {
 impl Kept {
     #[inline]
     pub(crate) fn new() -> Kept {
-        let address = address();
+        // SAFETY: the address is this OS thread's own.
+        unsafe { Kept::at(address()) }
+    }
+
+    /// # Safety
+    /// `address` is what `address()` answers on this OS thread.
+    #[inline]
+    pub(crate) unsafe fn at(address: *mut c_int) -> Kept {
         // SAFETY: as in `last`.
         Kept { address, value: unsafe { *address } }
     }

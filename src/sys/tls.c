@@ -4,17 +4,21 @@
  * loader on every access; initial-exec is a load, and eight bytes fit the room that glibc and musl
  * keep for libraries loaded late. Every gh_ call looks its hub up, so the difference is on each. */
 
-static __thread void *current_hub __attribute__((tls_model("initial-exec")));
+#define HIDDEN __attribute__((visibility("hidden")))
 
-__attribute__((visibility("hidden"))) void *greenhub_tls_get(void);
-__attribute__((visibility("hidden"))) void greenhub_tls_set(void *hub);
+/* tls.rs reads it by name where it can. */
+HIDDEN extern __thread void *greenhub_tls_hub;
+HIDDEN void *greenhub_tls_get(void);
+HIDDEN void greenhub_tls_set(void *hub);
+
+__thread void *greenhub_tls_hub __attribute__((tls_model("initial-exec")));
 
 void *greenhub_tls_get(void)
 {
-    return current_hub;
+    return greenhub_tls_hub;
 }
 
 void greenhub_tls_set(void *hub)
 {
-    current_hub = hub;
+    greenhub_tls_hub = hub;
 }
