@@ -13,6 +13,8 @@ pub(crate) type Body = unsafe fn(*const c_void);
 
 /// A wait deep in the library returns through about this much of its stack.
 const PREFETCHED_LINES: usize = 6;
+/// What a switch pushes below the frame that asks for it.
+const PUSHED: usize = 32;
 
 /// `ManuallyDrop`, because dropping a suspended coroutine unwinds through its frames.
 type Flow = ManuallyDrop<Inner<(), (), (), Stack>>;
@@ -85,7 +87,7 @@ impl Coroutine {
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
         let here = 0u8;
-        self.rest.set(&raw const here);
+        self.rest.set((&raw const here).wrapping_sub(PUSHED));
         // SAFETY: the body is running, so that its yielder is alive.
         unsafe { (*self.yielder.get()).suspend(()) }
     }
@@ -97,6 +99,8 @@ impl Coroutine {
         for line in 0..PREFETCHED_LINES {
             prefetch::read(rest.wrapping_add(line * 64));
         }
+        // Where to switch back to stands at the far end of the stack, in a page of its own.
+        prefetch::read(self.yielder.get());
     }
 
     /// Gives the stack of an ended coroutine back.

@@ -9,7 +9,7 @@ impl Hub {
     ///
     /// Whoever queued the thread somewhere to be unparked takes it out again afterwards: a thread can
     /// be woken by its deadline and found in a queue before it has run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn park(&self, thread: &Thread, reason: Reason, deadline: Nanos) -> Wake {
         debug_assert!(std::ptr::eq(self.current.get(), thread));
         if deadline <= self.now.get() {
@@ -63,9 +63,16 @@ impl Hub {
         let left = self.budget.get() - 1;
         self.budget.set(left);
         if left == 0 {
-            self.budget.set(self.options.budget);
-            self.yield_now(thread);
+            self.budget_is_spent(thread);
         }
+    }
+
+    /// Apart, so that a call that succeeds at once has nothing of a switch in its frame.
+    #[cold]
+    #[inline(never)]
+    fn budget_is_spent(&self, thread: &Thread) {
+        self.budget.set(self.options.budget);
+        self.yield_now(thread);
     }
 
     /// Counts a call that failed, for whatever reason: who repeats one that fails at once, at the limit
@@ -79,7 +86,7 @@ impl Hub {
 
     /// Leaves the running thread, whose state says where it can be found, and comes back when its
     /// turn has come again.
-    #[inline]
+    #[inline(always)]
     fn switch_out(&self, thread: &Thread) {
         let carried = self.carrier.save();
         if thread.root {

@@ -75,39 +75,53 @@ impl Descriptor {
 /// Performs one call on a descriptor: `attempt` now if it can succeed, else when its turn has come.
 ///
 /// `asked` is how many bytes a call could move at most, 0 when a smaller count proves nothing.
-/// `attempt` does not wait, and gives `EAGAIN` when it would have to.
-#[inline]
+/// `attempt` does not wait, and gives `EAGAIN` when it would have to. It stands here once, inlined into
+/// its caller: what a call executes between two waits is mostly fetched anew, since the kernel's own
+/// code has pushed it out of the cache.
+#[inline(always)]
 pub(crate) fn perform(
     fd: c_int,
     direction: Direction,
     deadline: Nanos,
     asked: usize,
-    mut attempt: impl FnMut() -> Result<isize>,
+    attempt: impl Fn() -> Result<isize>,
 ) -> Result<isize> {
     let hub = enter()?;
     let thread = hub.suspender()?;
     let descriptor = hub.descriptor_of(fd)?;
-    if descriptor.queue(direction).is_empty() && descriptor.is_ready(direction) {
-        match attempt() {
-            Err(Error::EAGAIN) => descriptor.run_dry(direction),
-            Err(error) => return Err(error),
-            Ok(count) => {
-                descriptor.moved(direction, count, asked);
-                hub.spend(thread);
-                return Ok(count);
+    let waiter = Waiter::new(thread);
+    let mut first = descriptor.queue(direction).is_empty();
+    loop {
+        if first && descriptor.is_ready(direction) {
+            match attempt() {
+                Err(Error::EAGAIN) => descriptor.run_dry(direction),
+                done => {
+                    if let Ok(count) = done {
+                        descriptor.moved(direction, count, asked);
+                    }
+                    if waiter.link().is_queued() {
+                        // SAFETY: `wait_turn` has queued it here.
+                        unsafe { hub.leave(descriptor, direction, &waiter) };
+                    } else if done.is_ok() {
+                        hub.spend(thread);
+                    }
+                    return done;
+                }
             }
         }
+        if deadline <= hub.now.get() && !waiter.link().is_queued() {
+            return hub.try_once(thread, descriptor, direction, &attempt);
+        }
+        // SAFETY: the waiter lives in this frame and does not move; every way out of the loop goes
+        // through `leave`, here or there, or finds that `renew` has taken it out.
+        unsafe { hub.wait_turn(thread, fd, descriptor, direction, deadline, &waiter)? };
+        first = std::ptr::eq(descriptor.queue(direction).first(), waiter.link());
     }
-    let mut attempt = || {
-        let count = attempt()?;
-        descriptor.moved(direction, count, asked);
-        Ok(count)
-    };
-    hub.queue_for(thread, fd, descriptor, direction, deadline, &mut attempt)
 }
 
 /// Performs one call that must not wait even here (`MSG_DONTWAIT`): as it comes, but not for a thread
 /// that was cancelled.
+#[inline(never)]
 pub(crate) fn perform_once(attempt: impl FnOnce() -> Result<isize>) -> Result<isize> {
     let hub = enter()?;
     let thread = hub.suspender()?;
@@ -117,63 +131,84 @@ pub(crate) fn perform_once(attempt: impl FnOnce() -> Result<isize>) -> Result<is
 }
 
 impl Hub {
-    /// The slow half of `perform`. Not inlined: its frame lies below a suspended thread only if that
-    /// thread really waits.
+    /// What a past deadline means: one try, whatever is known of the readiness.
+    #[cold]
     #[inline(never)]
-    fn queue_for(
+    fn try_once(
+        &self,
+        thread: &Thread,
+        descriptor: &Descriptor,
+        direction: Direction,
+        attempt: &dyn Fn() -> Result<isize>,
+    ) -> Result<isize> {
+        if !descriptor.queue(direction).is_empty() {
+            // What comes next is theirs who came before.
+            return Err(Error::ETIMEDOUT);
+        }
+        let count = attempt().map_err(|error| match error {
+            Error::EAGAIN => Error::ETIMEDOUT,
+            error => error,
+        })?;
+        self.spend(thread);
+        Ok(count)
+    }
+
+    /// Queues the waiter, if it is not, and parks. It keeps its place until `leave`; after a failure it
+    /// has left.
+    ///
+    /// Not inlined: its frame lies below a suspended thread only if that thread really waits.
+    ///
+    /// # Safety
+    /// The waiter is this thread's, and stays where it is until it has left.
+    #[inline(never)]
+    unsafe fn wait_turn(
         &self,
         thread: &Thread,
         fd: c_int,
         descriptor: &Descriptor,
         direction: Direction,
         deadline: Nanos,
-        attempt: &mut dyn FnMut() -> Result<isize>,
-    ) -> Result<isize> {
-        if deadline <= self.now.get() {
-            if !descriptor.queue(direction).is_empty() {
-                // What comes next is theirs who came before.
-                return Err(Error::ETIMEDOUT);
+        waiter: &Waiter,
+    ) -> Result<()> {
+        if !waiter.link().is_queued() {
+            let last = &descriptor.last[usize::from(direction == Direction::Write)];
+            if descriptor.registered.get() && last.get() != thread.id.0 as u32 {
+                self.confirm(fd, descriptor)?;
             }
-            let count = attempt().map_err(|error| match error {
-                Error::EAGAIN => Error::ETIMEDOUT,
-                error => error,
-            })?;
-            self.spend(thread);
-            return Ok(count);
+            self.register(fd, descriptor)?;
+            last.set(thread.id.0 as u32);
+            let queue = descriptor.queue(direction);
+            // SAFETY: the caller vouches for the place.
+            unsafe { queue.push_back(waiter.link()) };
+            if descriptor.is_ready(direction) && std::ptr::eq(queue.first(), waiter.link()) {
+                // Registered just now, or confirmed: the readiness is not known to be old.
+                return Ok(());
+            }
         }
-        let last = &descriptor.last[usize::from(direction == Direction::Write)];
-        if descriptor.registered.get() && last.get() != thread.id.0 as u32 {
-            self.confirm(fd, descriptor)?;
+        self.poller.rearm(fd, descriptor.token(fd));
+        let wake = self.park(thread, direction.reason(fd), deadline);
+        if waiter.closed.get() {
+            return Err(Error::EBADF);
         }
-        self.register(fd, descriptor)?;
-        last.set(thread.id.0 as u32);
-        let queue = descriptor.queue(direction);
-        let waiter = Waiter::new(thread);
-        // SAFETY: the waiter lives in this frame, and every way out of the loop takes it out of the
-        // queue, or finds that `renew` has.
-        unsafe { queue.push_back(waiter.link()) };
-        let result = loop {
-            if std::ptr::eq(queue.first(), waiter.link()) && descriptor.is_ready(direction) {
-                match attempt() {
-                    Err(Error::EAGAIN) => descriptor.run_dry(direction),
-                    other => break other,
-                }
-            }
-            self.poller.rearm(fd, descriptor.token(fd));
-            let wake = self.park(thread, direction.reason(fd), deadline);
-            if waiter.closed.get() {
-                return Err(Error::EBADF);
-            }
-            match wake {
-                Wake::Ready => {}
-                Wake::Canceled => break Err(Error::ECANCELED),
-                Wake::TimedOut | Wake::Deadlock => break Err(Error::ETIMEDOUT),
-            }
+        let error = match wake {
+            Wake::Ready => return Ok(()),
+            Wake::Canceled => Error::ECANCELED,
+            Wake::TimedOut | Wake::Deadlock => Error::ETIMEDOUT,
         };
         // SAFETY: still queued: only `renew` takes waiters out, and it says so in `closed`.
-        unsafe { queue.unlink(waiter.link()) };
+        unsafe { self.leave(descriptor, direction, waiter) };
+        Err(error)
+    }
+
+    /// Takes a waiter out of its queue; the next one has its turn.
+    ///
+    /// # Safety
+    /// The waiter stands in this queue.
+    #[inline]
+    unsafe fn leave(&self, descriptor: &Descriptor, direction: Direction, waiter: &Waiter) {
+        // SAFETY: the caller vouches for it.
+        unsafe { descriptor.queue(direction).unlink(waiter.link()) };
         self.wake_first(descriptor, direction);
-        result
     }
 
     /// Wakes the first waiter if the descriptor is ready for it.

@@ -56,6 +56,9 @@ impl Drop for InLoop<'_> {
 
 impl Hub {
     /// Runs the hub on the root's stack until the root, which is parked or ready, has its turn.
+    ///
+    /// Not inlined: every green thread that waits would have the loop's registers in its frame.
+    #[inline(never)]
     pub(super) fn drive(&self) {
         let _inside = InLoop::enter(self);
         while !self.run_ready() {

@@ -56,7 +56,7 @@ pub(crate) unsafe fn connect(
         }
     }
     // A second connect(2) tells how the first one ends, and makes the kernel take note of it.
-    perform(socket, Direction::Write, deadline, 0, || {
+    perform(socket, Direction::Write, deadline, 0, move || {
         // SAFETY: the caller vouches for the address.
         match unsafe { attempt(socket, address, length) } {
             Ok(()) | Err(Error::EISCONN) => Ok(0),
@@ -95,7 +95,7 @@ pub(crate) unsafe fn accept(
     deadline: Nanos,
 ) -> Result<c_int> {
     enter()?.ensure_nonblocking(socket)?;
-    let accepted = perform(socket, Direction::Read, deadline, 0, || loop {
+    let accepted = perform(socket, Direction::Read, deadline, 0, move || loop {
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: the caller vouches for both pointers.
         match retry(|| unsafe { libc::accept4(socket, address, length, flags) }) {

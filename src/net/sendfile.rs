@@ -29,7 +29,7 @@ pub(crate) unsafe fn sendfile(
     if kind.is_socket() {
         hub.ensure_nonblocking(out)?;
     }
-    perform(out, Direction::Write, deadline, 0, || {
+    perform(out, Direction::Write, deadline, 0, move || {
         let count = if kind == Kind::Blocking {
             stream::would_wait(out, libc::POLLOUT)?;
             count.min(PIECE)

@@ -10,6 +10,7 @@ use crate::sys::fd::{self, Kind};
 use crate::sys::{retry, sigpipe, wait};
 use libc::{iovec, msghdr, sockaddr, socklen_t};
 use std::ffi::{c_int, c_short, c_void};
+use std::ops::ControlFlow;
 
 /// The most that Linux moves in one call; a full count of a larger buffer looks short.
 const MOST: usize = 0x7fff_f000;
@@ -32,25 +33,43 @@ fn asked(length: usize, flags: c_int) -> usize {
 }
 
 /// A socket call, with the meaning that the caller's own flags have.
-#[inline]
+#[inline(always)]
 fn socket_call(
     fd: c_int,
     direction: Direction,
     flags: c_int,
     asked: usize,
     deadline: Nanos,
-    mut call: impl FnMut(c_int) -> isize,
+    call: impl Fn(c_int) -> isize + Copy,
 ) -> Result<isize> {
     let quiet = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let attempt = move || retry(|| call(quiet));
     if flags & IMMEDIATE != 0 {
-        return perform_once(|| retry(|| call(quiet)));
+        return perform_once(attempt);
     }
-    perform(fd, direction, deadline, asked, || retry(|| call(quiet)))
+    perform(fd, direction, deadline, asked, attempt)
+}
+
+/// Takes a descriptor for a socket first, unless it is known to be none: `call` gives its result, or
+/// what the descriptor is instead.
+fn as_socket(
+    fd: c_int,
+    call: impl FnOnce() -> Result<isize>,
+) -> Result<ControlFlow<isize, Kind>> {
+    let kind = enter()?.kind_of(fd)?;
+    if !kind.is_socket() {
+        return Ok(ControlFlow::Continue(kind));
+    }
+    match call() {
+        // It was one when it was asked last: somebody has closed that with close(2).
+        Err(Error::ENOTSOCK) => enter()?.ask_kind(fd).map(ControlFlow::Continue),
+        done => done.map(ControlFlow::Break),
+    }
 }
 
 /// # Safety
 /// `buffer` is writable for `length` bytes.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn recv(
     fd: c_int,
     buffer: *mut c_void,
@@ -58,7 +77,7 @@ pub(crate) unsafe fn recv(
     flags: c_int,
     deadline: Nanos,
 ) -> Result<isize> {
-    socket_call(fd, Direction::Read, flags, asked(length, flags), deadline, |flags| {
+    socket_call(fd, Direction::Read, flags, asked(length, flags), deadline, move |flags| {
         // SAFETY: the caller vouches for the buffer.
         unsafe { libc::recv(fd, buffer, length, flags) }
     })
@@ -66,7 +85,7 @@ pub(crate) unsafe fn recv(
 
 /// # Safety
 /// `buffer` is readable for `length` bytes.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn send(
     fd: c_int,
     buffer: *const c_void,
@@ -74,7 +93,7 @@ pub(crate) unsafe fn send(
     flags: c_int,
     deadline: Nanos,
 ) -> Result<isize> {
-    socket_call(fd, Direction::Write, flags, asked(length, flags), deadline, |flags| {
+    socket_call(fd, Direction::Write, flags, asked(length, flags), deadline, move |flags| {
         // SAFETY: the caller vouches for the buffer.
         unsafe { libc::send(fd, buffer, length, flags) }
     })
@@ -90,7 +109,7 @@ pub(crate) unsafe fn recvfrom(
     (address, address_length): (*mut sockaddr, *mut socklen_t),
     deadline: Nanos,
 ) -> Result<isize> {
-    socket_call(fd, Direction::Read, flags, asked(length, flags), deadline, |flags| {
+    socket_call(fd, Direction::Read, flags, asked(length, flags), deadline, move |flags| {
         // SAFETY: the caller vouches for all four.
         unsafe { libc::recvfrom(fd, buffer, length, flags, address, address_length) }
     })
@@ -105,7 +124,7 @@ pub(crate) unsafe fn sendto(
     (address, address_length): (*const sockaddr, socklen_t),
     deadline: Nanos,
 ) -> Result<isize> {
-    socket_call(fd, Direction::Write, flags, asked(length, flags), deadline, |flags| {
+    socket_call(fd, Direction::Write, flags, asked(length, flags), deadline, move |flags| {
         // SAFETY: the caller vouches for both.
         unsafe { libc::sendto(fd, buffer, length, flags, address, address_length) }
     })
@@ -119,7 +138,7 @@ pub(crate) unsafe fn recvmsg(
     flags: c_int,
     deadline: Nanos,
 ) -> Result<isize> {
-    let count = socket_call(fd, Direction::Read, flags, 0, deadline, |flags| {
+    let count = socket_call(fd, Direction::Read, flags, 0, deadline, move |flags| {
         // SAFETY: the caller vouches for the message.
         unsafe { libc::recvmsg(fd, message, flags) }
     })?;
@@ -158,7 +177,7 @@ pub(crate) unsafe fn sendmsg(
     flags: c_int,
     deadline: Nanos,
 ) -> Result<isize> {
-    socket_call(fd, Direction::Write, flags, 0, deadline, |flags| {
+    socket_call(fd, Direction::Write, flags, 0, deadline, move |flags| {
         // SAFETY: the caller vouches for the message.
         unsafe { libc::sendmsg(fd, message, flags) }
     })
@@ -187,15 +206,12 @@ pub(crate) unsafe fn read(
         // SAFETY: the caller vouches for the buffer.
         return perform_once(|| retry(|| unsafe { libc::read(fd, buffer, 0) }));
     }
-    let mut kind = enter()?.kind_of(fd)?;
-    if kind.is_socket() {
-        // SAFETY: the caller vouches for the buffer.
-        match unsafe { recv(fd, buffer, length, 0, deadline) } {
-            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
-            other => return other,
-        }
-    }
-    perform(fd, Direction::Read, deadline, 0, || {
+    // SAFETY: the caller vouches for the buffer.
+    let kind = match as_socket(fd, || unsafe { recv(fd, buffer, length, 0, deadline) })? {
+        ControlFlow::Break(count) => return Ok(count),
+        ControlFlow::Continue(kind) => kind,
+    };
+    perform(fd, Direction::Read, deadline, 0, move || {
         if kind == Kind::Blocking {
             would_wait(fd, libc::POLLIN)?;
         }
@@ -212,20 +228,17 @@ pub(crate) unsafe fn write(
     length: usize,
     deadline: Nanos,
 ) -> Result<isize> {
-    let mut kind = enter()?.kind_of(fd)?;
-    if kind.is_socket() {
-        // SAFETY: the caller vouches for the buffer.
-        match unsafe { send(fd, buffer, length, 0, deadline) } {
-            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
-            other => return other,
-        }
-    }
+    // SAFETY: the caller vouches for the buffer.
+    let kind = match as_socket(fd, || unsafe { send(fd, buffer, length, 0, deadline) })? {
+        ControlFlow::Break(count) => return Ok(count),
+        ControlFlow::Continue(kind) => kind,
+    };
     if length == 0 {
         // To write nothing never waits.
         // SAFETY: the caller vouches for the buffer.
         return perform_once(|| unsafe { write_by_kind(fd, Kind::NonBlocking, buffer, 0) });
     }
-    perform(fd, Direction::Write, deadline, 0, || {
+    perform(fd, Direction::Write, deadline, 0, move || {
         // SAFETY: the caller vouches for the buffer.
         unsafe { write_by_kind(fd, kind, buffer, length) }
     })
@@ -282,16 +295,13 @@ pub(crate) unsafe fn readv(
         // SAFETY: the caller vouches for the entries.
         return perform_once(|| retry(|| unsafe { libc::readv(fd, iov, count as c_int) }));
     }
-    let mut kind = enter()?.kind_of(fd)?;
-    if kind.is_socket() {
-        let mut message = message_of(iov, count);
-        // SAFETY: the caller vouches for the ranges.
-        match unsafe { recvmsg(fd, &mut message, 0, deadline) } {
-            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
-            other => return other,
-        }
-    }
-    perform(fd, Direction::Read, deadline, 0, || {
+    let mut message = message_of(iov, count);
+    // SAFETY: the caller vouches for the ranges.
+    let kind = match as_socket(fd, || unsafe { recvmsg(fd, &mut message, 0, deadline) })? {
+        ControlFlow::Break(count) => return Ok(count),
+        ControlFlow::Continue(kind) => kind,
+    };
+    perform(fd, Direction::Read, deadline, 0, move || {
         if kind == Kind::Blocking {
             would_wait(fd, libc::POLLIN)?;
         }
@@ -308,15 +318,12 @@ pub(crate) unsafe fn writev(
     count: usize,
     deadline: Nanos,
 ) -> Result<isize> {
-    let mut kind = enter()?.kind_of(fd)?;
-    if kind.is_socket() {
-        let message = message_of(iov, count);
-        // SAFETY: the caller vouches for the ranges.
-        match unsafe { sendmsg(fd, &message, 0, deadline) } {
-            Err(Error::ENOTSOCK) => kind = enter()?.ask_kind(fd)?,
-            other => return other,
-        }
-    }
+    let message = message_of(iov, count);
+    // SAFETY: the caller vouches for the ranges.
+    let kind = match as_socket(fd, || unsafe { sendmsg(fd, &message, 0, deadline) })? {
+        ControlFlow::Break(count) => return Ok(count),
+        ControlFlow::Continue(kind) => kind,
+    };
     match kind {
         Kind::Blocking => {
             // Only a piece is sure not to wait, so the first range that holds anything gives one.
@@ -331,7 +338,7 @@ pub(crate) unsafe fn writev(
                 }),
             }
         }
-        _ => perform(fd, Direction::Write, deadline, 0, || {
+        _ => perform(fd, Direction::Write, deadline, 0, move || {
             sigpipe::shielded(usize::MAX, || {
                 // SAFETY: the caller vouches for the ranges.
                 retry(|| unsafe { libc::writev(fd, iov, count as c_int) })
