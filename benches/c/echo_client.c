@@ -1,11 +1,13 @@
 /* The load of the echo figures: N connections in a closed loop, each with one 64-byte message under
  * way, every byte of every answer compared, on one thread and one epoll.
  *
- * The measured window starts and ends with nothing under way and the server asleep, and the
- * server's CPU is read at those two moments, here: so the CPU belongs to exactly the requests that
- * are counted, and a sleeping thread's counter is up to date.
+ * Servers that are to be compared are loaded in turn, window by window: a machine that is slower
+ * for a second is so for both. A window starts and ends with nothing under way and the servers asleep,
+ * and the server's CPU is read at those two moments, here: so the CPU belongs to exactly the requests
+ * that are counted, and a sleeping thread's counter is up to date.
  *
- * echo_client PORT CONNECTIONS WARM_MS WINDOW_MS SERVER_PID: prints one line of JSON. */
+ * echo_client CONNECTIONS WARM_MS WINDOW_MS WINDOWS {PORT SERVER_PID}...: prints one line of JSON, for
+ * each server the list of its windows. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include "histogram.h"
@@ -22,6 +24,7 @@
 #define BATCH 512
 #define QUIET_MS 10
 #define STALL_MS 5000
+#define MOST_PEERS 4
 
 struct connection {
     int fd;
@@ -35,12 +38,20 @@ struct connection {
 struct window {
     uint64_t requests;
     int64_t length;
-    struct histogram latency;
+    int64_t ran, waited; /* nanoseconds of the server, see server_cpu */
+    int64_t p50, p99, max;
 };
 
-static int epoll;
-static struct connection *connections;
+/* One of the servers, and the connections to it. */
+struct peer {
+    int epoll;
+    long pid;
+    struct connection *connections;
+    struct window *windows;
+};
+
 static long connection_count;
+static struct histogram latency;
 
 static void send_next(struct connection *c, int64_t now)
 {
@@ -77,18 +88,18 @@ static int answered(struct connection *c)
     return c->received == MESSAGE;
 }
 
-static void run(struct window *w, int64_t length)
+static void load(struct peer *p, struct window *w, int64_t length)
 {
     static struct epoll_event events[BATCH];
     int64_t begin = bench_now(), end = begin + length;
     long under_way = connection_count, k;
 
-    histogram_clear(&w->latency);
+    histogram_clear(&latency);
     w->requests = 0;
     for (k = 0; k < connection_count; k++)
-        send_next(&connections[k], bench_now());
+        send_next(&p->connections[k], bench_now());
     while (under_way > 0) {
-        int i, count = epoll_wait(epoll, events, BATCH, STALL_MS);
+        int i, count = epoll_wait(p->epoll, events, BATCH, STALL_MS);
 
         if (count < 0 && errno == EINTR)
             continue;
@@ -102,7 +113,7 @@ static void run(struct window *w, int64_t length)
             if (!answered(c))
                 continue;
             now = bench_now();
-            histogram_record(&w->latency, now - c->sent_at);
+            histogram_record(&latency, now - c->sent_at);
             w->requests++;
             if (now < end)
                 send_next(c, now);
@@ -111,6 +122,9 @@ static void run(struct window *w, int64_t length)
         }
     }
     w->length = bench_now() - begin;
+    w->p50 = histogram_quantile(&latency, 0.50);
+    w->p99 = histogram_quantile(&latency, 0.99);
+    w->max = latency.max;
 }
 
 struct cpu {
@@ -151,7 +165,7 @@ static void wait_until_asleep(void)
     nanosleep(&pause, NULL);
 }
 
-static void connect_all(int port)
+static void connect_all(struct peer *p, int port)
 {
     /* Closing by reset leaves no TIME_WAIT behind for the next round to wade through. */
     struct linger reset = {1, 0};
@@ -165,7 +179,7 @@ static void connect_all(int port)
     address.sin_port = htons((uint16_t)port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     for (k = 0; k < connection_count; k++) {
-        struct connection *c = &connections[k];
+        struct connection *c = &p->connections[k];
 
         c->number = (uint64_t)k;
         c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -176,41 +190,84 @@ static void connect_all(int port)
         bench_check(fcntl(c->fd, F_SETFL, O_NONBLOCK) == 0, "fcntl");
         event.events = EPOLLIN | EPOLLET;
         event.data.ptr = c;
-        bench_check(epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) == 0, "epoll_ctl");
+        bench_check(epoll_ctl(p->epoll, EPOLL_CTL_ADD, c->fd, &event) == 0, "epoll_ctl");
+    }
+}
+
+static void prepare(struct peer *p, int port, long pid, long windows)
+{
+    p->pid = pid;
+    p->connections = calloc((size_t)connection_count, sizeof *p->connections);
+    p->windows = calloc((size_t)windows, sizeof *p->windows);
+    bench_check(p->connections != NULL && p->windows != NULL, "calloc");
+    p->epoll = epoll_create1(EPOLL_CLOEXEC);
+    bench_check(p->epoll >= 0, "epoll_create1");
+    connect_all(p, port);
+}
+
+static void measure(struct peer *p, struct window *w, int64_t length)
+{
+    struct cpu before, after;
+
+    wait_until_asleep();
+    before = server_cpu(p->pid);
+    load(p, w, length);
+    wait_until_asleep();
+    after = server_cpu(p->pid);
+    w->ran = after.ran - before.ran;
+    w->waited = after.waited - before.waited;
+}
+
+static void print(const struct peer *p, long windows)
+{
+    long k;
+
+    for (k = 0; k < windows; k++) {
+        const struct window *w = &p->windows[k];
+
+        printf("%s{\"requests\": %llu, \"window_ns\": %lld, \"server_waited_ns\": %lld, "
+               "\"cpu_per_request_ns\": %.2f, \"latency_p50_us\": %.1f, \"latency_p99_us\": %.1f, "
+               "\"latency_max_us\": %.1f}",
+               k ? ", " : "", (unsigned long long)w->requests, (long long)w->length,
+               (long long)w->waited, (double)w->ran / (double)w->requests, (double)w->p50 / 1e3,
+               (double)w->p99 / 1e3, (double)w->max / 1e3);
     }
 }
 
 int main(int argc, char **argv)
 {
-    int port = (int)bench_arg(argc, argv, 1, "PORT");
-    int64_t warm = bench_arg(argc, argv, 3, "WARM_MS") * BENCH_MS;
-    int64_t length = bench_arg(argc, argv, 4, "WINDOW_MS") * BENCH_MS;
-    long pid = bench_arg(argc, argv, 5, "SERVER_PID");
-    static struct window window;
-    struct cpu before, after;
+    int64_t warm = bench_arg(argc, argv, 2, "WARM_MS") * BENCH_MS;
+    int64_t length = bench_arg(argc, argv, 3, "WINDOW_MS") * BENCH_MS;
+    long windows = bench_arg(argc, argv, 4, "WINDOWS");
+    struct peer peers[MOST_PEERS];
+    int i, count = (argc - 5) / 2;
+    long k;
 
-    connection_count = bench_arg(argc, argv, 2, "CONNECTIONS");
+    connection_count = bench_arg(argc, argv, 1, "CONNECTIONS");
     bench_check(connection_count > 0, "CONNECTIONS");
-    alarm((unsigned)((warm + length) / (1000 * BENCH_MS)) + 30);
-    connections = calloc((size_t)connection_count, sizeof *connections);
-    bench_check(connections != NULL, "calloc");
-    epoll = epoll_create1(EPOLL_CLOEXEC);
-    bench_check(epoll >= 0, "epoll_create1");
-    connect_all(port);
-    run(&window, warm);
-    wait_until_asleep();
-    before = server_cpu(pid);
-    run(&window, length);
-    wait_until_asleep();
-    after = server_cpu(pid);
-    printf("{\"requests\": %llu, \"window_ns\": %lld, \"server_waited_ns\": %lld, "
-           "\"cpu_per_request_ns\": %.2f, \"latency_p50_us\": %.1f, \"latency_p99_us\": %.1f, "
-           "\"latency_max_us\": %.1f}\n",
-           (unsigned long long)window.requests, (long long)window.length,
-           (long long)(after.waited - before.waited),
-           (double)(after.ran - before.ran) / (double)window.requests,
-           (double)histogram_quantile(&window.latency, 0.50) / 1e3,
-           (double)histogram_quantile(&window.latency, 0.99) / 1e3,
-           (double)window.latency.max / 1e3);
+    bench_check(windows > 0, "WINDOWS");
+    bench_check(count > 0 && count <= MOST_PEERS, "PORT SERVER_PID");
+    alarm((unsigned)((warm + windows * length) * count / (1000 * BENCH_MS)) + 30);
+    for (i = 0; i < count; i++) {
+        struct window ignored;
+
+        prepare(&peers[i], (int)bench_arg(argc, argv, 5 + 2 * i, "PORT"),
+                bench_arg(argc, argv, 6 + 2 * i, "SERVER_PID"), windows);
+        load(&peers[i], &ignored, warm);
+    }
+    for (k = 0; k < windows; k++)
+        /* None of them always comes first. */
+        for (i = 0; i < count; i++) {
+            struct peer *p = &peers[(i + k) % count];
+
+            measure(p, &p->windows[k], length);
+        }
+    printf("{\"servers\": [");
+    for (i = 0; i < count; i++) {
+        printf(i ? ", [" : "[");
+        print(&peers[i], windows);
+        printf("]");
+    }
+    printf("]}\n");
     return 0;
 }

@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from .rounds import paired_ratio
+from .rounds import paired_ratio, ratio_quartiles
 
 # What a bar is compared with.
 RATIO_AT_MOST = "ratio at most"
@@ -46,6 +46,7 @@ class Figure:
         spread = {"ours": [min(self.ours), max(self.ours)]}
         if self.theirs:
             spread["theirs"] = [min(self.theirs), max(self.theirs)]
+            spread["ratio"] = [round(edge, 4) for edge in ratio_quartiles(self.ours, self.theirs)]
         return {
             "name": self.name,
             "unit": self.unit,

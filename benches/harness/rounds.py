@@ -25,10 +25,20 @@ def measure(rounds, ours, theirs=None, progress=None):
     return samples
 
 
+def _ratios(ours, theirs):
+    return [mine / other for mine, other in zip(ours, theirs)]
+
+
 def paired_ratio(ours, theirs):
     """The median of the ratios of the rounds, not the ratio of the medians.
 
     The two runs of a round are neighbours in time, so clock frequency, a noisy host and whatever
     else drifts over minutes cancels within each ratio.
     """
-    return median(mine / other for mine, other in zip(ours, theirs))
+    return median(_ratios(ours, theirs))
+
+
+def ratio_quartiles(ours, theirs):
+    """Between these lies the middle half of the ratios of the rounds."""
+    ratios = sorted(_ratios(ours, theirs))
+    return ratios[len(ratios) // 4], ratios[(3 * len(ratios)) // 4]

@@ -22,13 +22,20 @@ class Session:
     def scale(self, full, quick):
         return quick if self.quick else full
 
-    def measure(self, what, ours, theirs=None, rounds=None):
-        def progress(number, rounds):
-            print("  %s: round %d of %d" % (what, number, rounds), file=sys.stderr, flush=True)
+    def progress(self, what, number, rounds):
+        print("  %s: round %d of %d" % (what, number, rounds), file=sys.stderr, flush=True)
 
-        samples = measure(rounds or self.rounds, ours, theirs, progress)
-        self.samples[what] = {"ours": samples.ours, "theirs": samples.theirs}
+    def measure(self, what, ours, theirs=None):
+        def progress(number, rounds):
+            self.progress(what, number, rounds)
+
+        samples = measure(self.rounds, ours, theirs, progress)
+        self.keep(what, samples)
         return samples
+
+    def keep(self, what, samples):
+        """Every number of every round goes into the file."""
+        self.samples[what] = {"ours": samples.ours, "theirs": samples.theirs}
 
     def run(self, name, suite):
         """A suite that cannot run costs its own figures, not those of the others."""
