@@ -155,8 +155,7 @@ const CHUNKS: usize = 64 * 1024;
 
 type Words = [AtomicU64; CHUNK];
 
-static WORDS: [AtomicPtr<Words>; CHUNKS] =
-    [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
+static WORDS: [AtomicPtr<Words>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
 
 /// The words of a number's chunk; `None` for a negative number, or one that no kernel gives.
 fn words(fd: c_int) -> Option<&'static Words> {

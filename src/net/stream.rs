@@ -52,10 +52,7 @@ fn socket_call(
 
 /// Takes a descriptor for a socket first, unless it is known to be none: `call` gives its result, or
 /// what the descriptor is instead.
-fn as_socket(
-    fd: c_int,
-    call: impl FnOnce() -> Result<isize>,
-) -> Result<ControlFlow<isize, Kind>> {
+fn as_socket(fd: c_int, call: impl FnOnce() -> Result<isize>) -> Result<ControlFlow<isize, Kind>> {
     let kind = enter()?.kind_of(fd)?;
     if !kind.is_socket() {
         return Ok(ControlFlow::Continue(kind));
