@@ -12,8 +12,21 @@ mod codes;
 const ABI_VERSION: u32 = 0;
 
 /// One file per section of the header, in the header's order.
-const SECTIONS: &[&str] =
-    &["version", "clock", "hub", "thread", "timer", "readiness", "socket", "stream", "endpoint"];
+const SECTIONS: &[&str] = &[
+    "version",
+    "clock",
+    "hub",
+    "thread",
+    "local",
+    "timer",
+    "lock",
+    "meeting",
+    "channel",
+    "readiness",
+    "socket",
+    "stream",
+    "endpoint",
+];
 
 const HEADER: &str = "include/greenhub.h";
 

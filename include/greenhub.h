@@ -96,10 +96,98 @@ enum gh_error {
 #define GH_SPAWN_DETACHED 1
 
 /**
+ * The owner may lock the mutex again; it is free after as many gh_mutex_unlock().
+ */
+#define GH_MUTEX_RECURSIVE 1
+
+/**
+ * The event lets one waiting green thread through and resets itself.
+ */
+#define GH_EVENT_AUTO 1
+
+/**
+ * The event is set from the start.
+ */
+#define GH_EVENT_SET 2
+
+/**
+ * A case that takes no part.
+ */
+#define GH_SELECT_NONE 0
+
+/**
+ * Send an item to a channel.
+ */
+#define GH_SELECT_SEND 1
+
+/**
+ * Receive an item from a channel.
+ */
+#define GH_SELECT_RECV 2
+
+/**
+ * Wait until a descriptor can be read.
+ */
+#define GH_SELECT_READ 3
+
+/**
+ * Wait until a descriptor can be written.
+ */
+#define GH_SELECT_WRITE 4
+
+/**
+ * A barrier: nobody goes on before all have come; then it starts anew. An opaque handle.
+ */
+typedef struct gh_barrier gh_barrier;
+
+/**
+ * A channel: items of one size are copied from green thread to green thread, on whatever OS
+ * threads, in the order of their sending. An opaque handle.
+ */
+typedef struct gh_channel gh_channel;
+
+/**
+ * A condition variable: to wait for a change of what a mutex guards. An opaque handle.
+ */
+typedef struct gh_cond gh_cond;
+
+/**
+ * An event: something has happened. An opaque handle.
+ */
+typedef struct gh_event gh_event;
+
+/**
  * The hub of one OS thread: an opaque handle, never to be dereferenced. A handle kept after
  * gh_hub_free() is recognised as such, and gives GH_ENOHUB.
  */
 typedef struct gh_hub gh_hub;
+
+/**
+ * A mutex: held by one green thread at a time, on whatever OS thread, and handed over in the order
+ * of arrival. An opaque handle, never to be dereferenced.
+ */
+typedef struct gh_mutex gh_mutex;
+
+/**
+ * What is to be done once, by whoever comes first. An opaque handle.
+ */
+typedef struct gh_once gh_once;
+
+/**
+ * A read-write lock: held by many readers or one writer. Whoever comes behind a waiting writer
+ * waits too, so that readers never starve it. An opaque handle.
+ */
+typedef struct gh_rwlock gh_rwlock;
+
+/**
+ * A semaphore: a number of permits, taken and given back by anybody. An opaque handle.
+ */
+typedef struct gh_sem gh_sem;
+
+/**
+ * A wait group: to wait until a number of tasks are done. An opaque handle.
+ */
+typedef struct gh_waitgroup gh_waitgroup;
 
 /**
  * How a hub is to be. Zero in a member means the default.
@@ -250,10 +338,57 @@ typedef struct gh_spawn_options {
 typedef void *(*gh_entry)(void *arg);
 
 /**
+ * A key under which each green thread, and the root of each OS thread, has a value of its own,
+ * NULL at first. 0 is none.
+ */
+typedef uint32_t gh_key;
+
+/**
+ * What is called, on a green thread that ends, with each of its values that is not NULL: as with
+ * pthread_key_create(3). It may suspend. That of a root is called when its hub is freed.
+ */
+typedef void (*gh_destructor)(void *value);
+
+/**
  * A timer. An id is never used twice: that of a timer which has fired for the last time, or was
  * cancelled, gives -ESRCH. 0 is none.
  */
 typedef uint64_t gh_timer;
+
+/**
+ * What gh_once_run() calls. It returns a negative code for a failure, and must not throw or longjmp out.
+ */
+typedef int (*gh_once_entry)(void *arg);
+
+/**
+ * One of the things that gh_select() waits for.
+ */
+typedef struct gh_select_case {
+    /**
+     * Of GH_SELECT_SEND and GH_SELECT_RECV.
+     */
+    struct gh_channel *channel;
+    /**
+     * The item to send, or room for the one to receive.
+     */
+    void *item;
+    /**
+     * Of GH_SELECT_READ and GH_SELECT_WRITE.
+     */
+    int fd;
+    /**
+     * GH_SELECT_SEND and so on.
+     */
+    uint32_t op;
+    /**
+     * (out) Of the case that was performed: 0, or -EPIPE if its channel is closed.
+     */
+    int result;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_select_case;
 
 #ifdef __cplusplus
 extern "C" {
@@ -652,6 +787,53 @@ int gh_name(gh_thread thread,
             size_t size);
 
 /**
+ * Makes a key.
+ *
+ * @param key         (out) the key; gh_key_free() frees it
+ * @param destructor  called with the values of green threads that end; may be NULL
+ * @return 0; -EINVAL for NULL; -EAGAIN when there are 1024 keys
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_key_new(gh_key *key, gh_destructor destructor);
+
+/**
+ * Frees a key. Its values are forgotten; destructors are not called for them.
+ *
+ * @param key  what gh_key_new() made
+ * @return 0; -EINVAL for a key that does not exist (any more)
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_key_free(gh_key key);
+
+/**
+ * Gives the calling green thread's value under a key.
+ *
+ * @param key  what gh_key_new() made
+ * @return (borrow) what gh_local_set() stored last, as it is; NULL if nothing was stored, the key
+ *         does not exist (any more), or in a callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+void *gh_local_get(gh_key key);
+
+/**
+ * Stores a value under a key, for the calling green thread alone.
+ *
+ * @param key    what gh_key_new() made
+ * @param value  (keep) handed to the key's destructor when the green thread ends; never touched
+ * @return 0; -EINVAL for a key that does not exist (any more); GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_local_set(gh_key key, void *value);
+
+/**
  * Starts a timer on the hub of the calling OS thread. Its callback runs on the hub, between green
  * threads. A pending timer keeps gh_hub_run() running.
  *
@@ -683,6 +865,581 @@ int gh_timer_start(gh_timer *timer,
  * @since 0.1
  */
 int gh_timer_cancel(gh_timer timer);
+
+/**
+ * Makes a mutex, free at first.
+ *
+ * @param mutex     (out, own) what was made; gh_mutex_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @param flags     0 or GH_MUTEX_RECURSIVE
+ * @return 0; -EINVAL for NULL or an unknown flag; -ERANGE for a name over 63 bytes; -EAGAIN when
+ *         16777215 objects exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_mutex_new(struct gh_mutex **mutex, const char *name, uint32_t flags);
+
+/**
+ * Frees a mutex, held or not. Whoever waits there gets -EIDRM; a handle kept after it gives
+ * -EINVAL.
+ *
+ * @param mutex  (borrow) what gh_mutex_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_mutex_free(struct gh_mutex *mutex);
+
+/**
+ * Takes a mutex.
+ *
+ * @param mutex     (borrow) what gh_mutex_new() made
+ * @param deadline  how long to wait
+ * @return 0; -EDEADLK if the caller holds it and it is not recursive; -EOWNERDEAD if the green
+ *         thread that held it has ended (gh_mutex_recover()): it is not taken then; -EINVAL for
+ *         NULL, a handle that was freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it
+ *         is freed meanwhile; GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread
+ *         waits for another one
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_mutex_lock(struct gh_mutex *mutex, int64_t deadline);
+
+/**
+ * Gives a mutex up, to whoever has waited longest.
+ *
+ * @param mutex  (borrow) what gh_mutex_new() made
+ * @return 0; -EPERM if the caller does not hold it; -EINVAL for NULL, a handle that was freed, or
+ *         of another kind; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_mutex_unlock(struct gh_mutex *mutex);
+
+/**
+ * Takes a mutex whose owner has ended, once the caller has seen to what it guards. Until then each
+ * gh_mutex_lock() gives -EOWNERDEAD.
+ *
+ * @param mutex  (borrow) what gh_mutex_new() made
+ * @return 0, and the caller holds it; -EINVAL also if its owner has not ended; GH_ENOTGREEN in a
+ *         callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_mutex_recover(struct gh_mutex *mutex);
+
+/**
+ * Makes a read-write lock, free at first.
+ *
+ * @param rwlock    (out, own) what was made; gh_rwlock_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @return 0; -EINVAL for NULL; -ERANGE for a name over 63 bytes; -EAGAIN when 16777215 objects
+ *         exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_rwlock_new(struct gh_rwlock **rwlock, const char *name);
+
+/**
+ * Frees a read-write lock, held or not. Whoever waits there gets -EIDRM; a handle kept after it
+ * gives -EINVAL.
+ *
+ * @param rwlock  (borrow) what gh_rwlock_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_rwlock_free(struct gh_rwlock *rwlock);
+
+/**
+ * Takes a lock together with other readers. Not again by one that holds it: a writer may wait
+ * between.
+ *
+ * @param rwlock    (borrow) what gh_rwlock_new() made
+ * @param deadline  how long to wait
+ * @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if the green thread that
+ *         held it for writing has ended: it is not taken then; -EINVAL for NULL, a handle that was
+ *         freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
+ *         GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for another one
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_rwlock_read(struct gh_rwlock *rwlock, int64_t deadline);
+
+/**
+ * Takes a lock alone.
+ *
+ * @param rwlock    (borrow) what gh_rwlock_new() made
+ * @param deadline  how long to wait
+ * @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if the green thread that
+ *         held it for writing has ended: it is not taken then; -EINVAL for NULL, a handle that was
+ *         freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
+ *         GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for another one
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_rwlock_write(struct gh_rwlock *rwlock, int64_t deadline);
+
+/**
+ * Gives a lock up that the caller holds, for reading or writing.
+ *
+ * @param rwlock  (borrow) what gh_rwlock_new() made
+ * @return 0; -EPERM if nobody holds it, or another one for writing; -EINVAL for NULL, a handle
+ *         that was freed, or of another kind; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_rwlock_unlock(struct gh_rwlock *rwlock);
+
+/**
+ * Takes a lock whose writer has ended, for writing, once the caller has seen to what it guards.
+ *
+ * @param rwlock  (borrow) what gh_rwlock_new() made
+ * @return 0, and the caller holds it; -EINVAL also if its writer has not ended; GH_ENOTGREEN in a
+ *         callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_rwlock_recover(struct gh_rwlock *rwlock);
+
+/**
+ * Makes a condition variable.
+ *
+ * @param cond      (out, own) what was made; gh_cond_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @return 0; -EINVAL for NULL; -ERANGE for a name over 63 bytes; -EAGAIN when 16777215 objects
+ *         exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_cond_new(struct gh_cond **cond, const char *name);
+
+/**
+ * Frees a condition variable. Whoever waits there gets -EIDRM; a handle kept after it gives
+ * -EINVAL.
+ *
+ * @param cond  (borrow) what gh_cond_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_cond_free(struct gh_cond *cond);
+
+/**
+ * Gives a mutex up, waits for gh_cond_signal() or gh_cond_broadcast(), and takes the mutex again,
+ * however long that takes and whatever ended the wait. What was waited for is to be looked at anew
+ * after each return.
+ *
+ * @param cond      (borrow) what gh_cond_new() made
+ * @param mutex     (borrow) held by the caller, once or, if recursive, several times
+ * @param deadline  how long to wait for the signal
+ * @return 0; -ETIMEDOUT, -ECANCELED or -EIDRM if the condition is freed meanwhile, all with the
+ *         mutex held; -EPERM if the caller does not hold the mutex; -EINVAL for NULL, a handle
+ *         that was freed, or of another kind, also when the mutex is freed meanwhile; GH_ENOTGREEN
+ *         in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_cond_wait(struct gh_cond *cond, struct gh_mutex *mutex, int64_t deadline);
+
+/**
+ * Wakes the one that has waited longest, if there is one.
+ *
+ * @param cond  (borrow) what gh_cond_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_cond_signal(struct gh_cond *cond);
+
+/**
+ * Wakes all that wait.
+ *
+ * @param cond  (borrow) what gh_cond_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_cond_broadcast(struct gh_cond *cond);
+
+/**
+ * Makes a semaphore.
+ *
+ * @param sem       (out, own) what was made; gh_sem_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @param permits   how many are there at first
+ * @param most      how many there can be; 0 for 4294967295
+ * @return 0; -EINVAL for NULL, or more permits than there can be; -ERANGE for a name over 63
+ *         bytes; -EAGAIN when 16777215 objects exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_sem_new(struct gh_sem **sem, const char *name, uint32_t permits, uint32_t most);
+
+/**
+ * Frees a semaphore. Whoever waits there gets -EIDRM; a handle kept after it gives -EINVAL.
+ *
+ * @param sem  (borrow) what gh_sem_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_sem_free(struct gh_sem *sem);
+
+/**
+ * Takes a permit. They are handed out in the order of arrival.
+ *
+ * @param sem       (borrow) what gh_sem_new() made
+ * @param deadline  how long to wait
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind; -ETIMEDOUT;
+ *         -ECANCELED; -EIDRM if it is freed meanwhile; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_sem_wait(struct gh_sem *sem, int64_t deadline);
+
+/**
+ * Gives a permit back, or a new one.
+ *
+ * @param sem  (borrow) what gh_sem_new() made
+ * @return 0; -EOVERFLOW if all are there; -EINVAL for NULL, a handle that was freed, or of another
+ *         kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_sem_post(struct gh_sem *sem);
+
+/**
+ * Tells how many permits are there, in this moment.
+ *
+ * @param sem  (borrow) what gh_sem_new() made
+ * @return the number; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_sem_value(struct gh_sem *sem);
+
+/**
+ * Makes an event.
+ *
+ * @param event     (out, own) what was made; gh_event_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @param flags     GH_EVENT_AUTO, GH_EVENT_SET, both or 0
+ * @return 0; -EINVAL for NULL or an unknown flag; -ERANGE for a name over 63 bytes; -EAGAIN when
+ *         16777215 objects exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_event_new(struct gh_event **event, const char *name, uint32_t flags);
+
+/**
+ * Frees an event. Whoever waits there gets -EIDRM; a handle kept after it gives -EINVAL.
+ *
+ * @param event  (borrow) what gh_event_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_event_free(struct gh_event *event);
+
+/**
+ * Sets an event: all that wait go on, and whoever comes later, until it is reset. With
+ * GH_EVENT_AUTO the one that has waited longest goes on, or else the next to come.
+ *
+ * @param event  (borrow) what gh_event_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_event_set(struct gh_event *event);
+
+/**
+ * Resets an event: whoever comes waits.
+ *
+ * @param event  (borrow) what gh_event_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_event_reset(struct gh_event *event);
+
+/**
+ * Waits until an event is set.
+ *
+ * @param event     (borrow) what gh_event_new() made
+ * @param deadline  how long to wait
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind; -ETIMEDOUT;
+ *         -ECANCELED; -EIDRM if it is freed meanwhile; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_event_wait(struct gh_event *event, int64_t deadline);
+
+/**
+ * Makes a barrier.
+ *
+ * @param barrier   (out, own) what was made; gh_barrier_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @param parties   how many must come, at least 1
+ * @return 0; -EINVAL for NULL or no parties; -ERANGE for a name over 63 bytes; -EAGAIN when
+ *         16777215 objects exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_barrier_new(struct gh_barrier **barrier, const char *name, uint32_t parties);
+
+/**
+ * Frees a barrier. Whoever waits there gets -EIDRM; a handle kept after it gives -EINVAL.
+ *
+ * @param barrier  (borrow) what gh_barrier_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_barrier_free(struct gh_barrier *barrier);
+
+/**
+ * Waits until all have come. Who gives up has not come.
+ *
+ * @param barrier   (borrow) what gh_barrier_new() made
+ * @param deadline  how long to wait
+ * @return 1 for the one that came last, 0 for the others; -EINVAL for NULL, a handle that was
+ *         freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_barrier_wait(struct gh_barrier *barrier, int64_t deadline);
+
+/**
+ * Makes a wait group of no tasks.
+ *
+ * @param waitgroup  (out, own) what was made; gh_waitgroup_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @return 0; -EINVAL for NULL; -ERANGE for a name over 63 bytes; -EAGAIN when 16777215 objects
+ *         exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_waitgroup_new(struct gh_waitgroup **waitgroup, const char *name);
+
+/**
+ * Frees a wait group. Whoever waits there gets -EIDRM; a handle kept after it gives -EINVAL.
+ *
+ * @param waitgroup  (borrow) what gh_waitgroup_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_waitgroup_free(struct gh_waitgroup *waitgroup);
+
+/**
+ * Changes the number of tasks. At zero all that wait go on.
+ *
+ * @param waitgroup  (borrow) what gh_waitgroup_new() made
+ * @param delta      how many more; negative for fewer
+ * @return 0; -EINVAL if fewer than none would be left, and nothing is changed; -EOVERFLOW; -EINVAL
+ *         for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_waitgroup_add(struct gh_waitgroup *waitgroup, int delta);
+
+/**
+ * Takes one task off.
+ *
+ * @param waitgroup  (borrow) what gh_waitgroup_new() made
+ * @return 0; -EINVAL if there is none, or for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_waitgroup_done(struct gh_waitgroup *waitgroup);
+
+/**
+ * Waits until no task is left.
+ *
+ * @param waitgroup  (borrow) what gh_waitgroup_new() made
+ * @param deadline  how long to wait
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind; -ETIMEDOUT;
+ *         -ECANCELED; -EIDRM if it is freed meanwhile; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_waitgroup_wait(struct gh_waitgroup *waitgroup, int64_t deadline);
+
+/**
+ * Makes something to be done once.
+ *
+ * @param once      (out, own) what was made; gh_once_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @return 0; -EINVAL for NULL; -ERANGE for a name over 63 bytes; -EAGAIN when 16777215 objects
+ *         exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_once_new(struct gh_once **once, const char *name);
+
+/**
+ * Frees it, done or not. Whoever waits there gets -EIDRM; a handle kept after it gives -EINVAL.
+ *
+ * @param once  (borrow) what gh_once_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_once_free(struct gh_once *once);
+
+/**
+ * Calls a function unless a call of it through this handle has succeeded. Others that come
+ * meanwhile wait; when the function fails, the one that has waited longest calls it.
+ *
+ * @param once      (borrow) what gh_once_new() made
+ * @param function  returns a negative code for a failure; it may suspend
+ * @param arg       (borrow) passed to the function; never touched
+ * @param deadline  how long to wait for another's call; the caller's own is not ended by it
+ * @return 0; the function's own negative code; -EDEADLK if the function itself calls this; -EINVAL
+ *         for NULL, a handle that was freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if
+ *         it is freed meanwhile; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_once_run(struct gh_once *once, gh_once_entry function, void *arg, int64_t deadline);
+
+/**
+ * Makes a channel.
+ *
+ * @param channel   (out, own) what was made; gh_channel_free() frees it
+ * @param name      (borrow) a name for reports, at most 63 bytes; may be NULL
+ * @param item      bytes of an item; 0 for items that say nothing but that they came
+ * @param capacity  how many items wait in the channel; 0: who sends waits for who receives
+ * @return 0; -EINVAL for NULL, or if the items would take more than a tebibyte; -ERANGE for a name
+ *         over 63 bytes; -ENOMEM; -EAGAIN when 16777215 objects exist
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_channel_new(struct gh_channel **channel, const char *name, size_t item, size_t capacity);
+
+/**
+ * Frees a channel, with the items in it. Whoever waits there gets -EIDRM; a handle kept after it
+ * gives -EINVAL.
+ *
+ * @param channel  (borrow) what gh_channel_new() made
+ * @return 0; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_channel_free(struct gh_channel *channel);
+
+/**
+ * Sends an item.
+ *
+ * @param channel   (borrow) what gh_channel_new() made
+ * @param item      (borrow) as many bytes as an item of the channel has; NULL if that is none
+ * @param deadline  how long to wait
+ * @return 0; -EPIPE if the channel is closed, also while waiting; -EINVAL for NULL, a handle that
+ *         was freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_channel_send(struct gh_channel *channel, const void *item, int64_t deadline);
+
+/**
+ * Receives the item that was sent first.
+ *
+ * @param channel   (borrow) what gh_channel_new() made
+ * @param item      (out) room for an item of the channel; NULL if it has no bytes
+ * @param deadline  how long to wait
+ * @return 0; -EPIPE if the channel is closed and empty; -EINVAL for NULL, a handle that was freed,
+ *         or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_channel_recv(struct gh_channel *channel, void *item, int64_t deadline);
+
+/**
+ * Closes a channel: nothing can be sent any more, what is in it can still be received. Who waits
+ * to send or to receive gets -EPIPE.
+ *
+ * @param channel  (borrow) what gh_channel_new() made
+ * @return 0; -EPIPE if it is closed already; -EINVAL for NULL, a handle that was freed, or of
+ *         another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_channel_close(struct gh_channel *channel);
+
+/**
+ * Tells how many items are in a channel, in this moment.
+ *
+ * @param channel  (borrow) what gh_channel_new() made
+ * @return the number; -EINVAL for NULL, a handle that was freed, or of another kind
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_channel_len(struct gh_channel *channel);
+
+/**
+ * Performs one of several cases, waiting until one can be. When several can, none is preferred;
+ * within a channel the order of arrival holds.
+ *
+ * @param cases     (borrow) the cases; result is written in the one that was performed
+ * @param count     how many
+ * @param deadline  how long to wait
+ * @return the index of the case; -EINVAL for NULL, an unknown op, more than 65536 cases, a channel
+ *         that is none, or no case at all with GH_NEVER; -EBADF for a bad descriptor, or one that
+ *         is closed meanwhile; -ENOMEM or -ENOSPC if a descriptor cannot be waited for;
+ *         -ETIMEDOUT; -ECANCELED; -EIDRM if one of the channels is freed meanwhile; GH_ENOTGREEN
+ *         in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_select(struct gh_select_case *cases, size_t count, int64_t deadline);
 
 /**
  * Waits until a descriptor is ready.

@@ -25,9 +25,13 @@ mod timer;
 
 mod poller;
 
+mod locals;
+
 mod thread;
 
 mod hub;
+
+mod sync;
 
 mod net;
 

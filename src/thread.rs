@@ -2,6 +2,7 @@
 //! was fetched.
 
 use crate::coroutine::Coroutine;
+use crate::locals::{Destructor, Key, Locals};
 use crate::slab::Id;
 use crate::sys::prefetch;
 use crate::timer::{Entry, Owner};
@@ -47,16 +48,24 @@ pub(crate) enum Reason {
     Writable(c_int),
     Poll(usize),
     Join(Id),
+    /// A lock that one green thread holds: its handle.
+    Lock(usize),
+    /// A channel, an event or its like, which any OS thread may act on: its handle.
+    Object(usize),
+    /// One of several channels and descriptors.
+    Select(usize),
+    /// An answer from another OS thread.
+    Answer,
     /// The root, in `gh_hub_free`, until every other thread has ended.
     Drain,
 }
 
 impl Reason {
-    /// Whether only a green thread of the same hub can end the wait. When every thread waits like
-    /// this and no deadline is pending, none will ever run again. A sleep for ever is not of the
-    /// kind: what cancels it may come from outside by `gh_post`.
+    /// Whether only a green thread of the same hub can end the wait; of a lock that is the rule, and is
+    /// looked at again. When every thread waits like this and no deadline is pending, none will ever run
+    /// again. A sleep for ever is not of the kind: what cancels it may come from outside by `gh_post`.
     pub(crate) fn is_inside(self) -> bool {
-        matches!(self, Reason::Join(_) | Reason::Drain)
+        matches!(self, Reason::Join(_) | Reason::Lock(_) | Reason::Drain)
     }
 }
 
@@ -84,16 +93,23 @@ pub(crate) struct Thread {
     pub(crate) entry: EntryPoint,
     /// The argument until the thread starts, its result after it has ended.
     pub(crate) value: Cell<*mut c_void>,
-    name: Name,
+    /// Counts the waits that another OS thread may end, so that who comes late ends none.
+    pub(crate) ticket: Cell<u32>,
+    /// Locks that it holds.
+    pub(crate) held: Cell<u32>,
+    extras: UnsafeCell<Option<Box<Extras>>>,
 }
 
 // A sanitizer build keeps the bounds of each stack as well.
 #[cfg(not(feature = "sanitizer"))]
 const _: () = assert!(size_of::<Thread>() <= 3 * 64 - 8, "a slot of the slab is three lines");
 
-/// Boxed twice: most threads have none, and a thin pointer is all that they pay.
+/// What most threads do not have: a pointer is all that they pay.
 #[derive(Debug, Default)]
-struct Name(UnsafeCell<Option<Box<Box<[u8]>>>>);
+struct Extras {
+    name: Box<[u8]>,
+    locals: Locals,
+}
 
 impl Thread {
     pub(crate) fn new(id: Id, entry: EntryPoint, argument: *mut c_void) -> Thread {
@@ -111,7 +127,9 @@ impl Thread {
             joiner: Cell::new(ptr::null()),
             entry,
             value: Cell::new(argument),
-            name: Name::default(),
+            ticket: Cell::new(0),
+            held: Cell::new(0),
+            extras: UnsafeCell::new(None),
         }
     }
 
@@ -135,18 +153,44 @@ impl Thread {
 
     /// The name; empty for none. Read it before anybody can set it again.
     pub(crate) fn name(&self) -> &[u8] {
-        // SAFETY: only this OS thread reads and writes names, and `set_name` runs no code in which
+        // SAFETY: only this OS thread comes here, and what changes the extras runs no code in which
         // an answer of this function could be held.
-        match unsafe { &*self.name.0.get() } {
-            Some(name) => name,
+        match unsafe { &*self.extras.get() } {
+            Some(extras) => &extras.name,
             None => &[],
         }
     }
 
     pub(crate) fn set_name(&self, name: &[u8]) {
-        let boxed = (!name.is_empty()).then(|| Box::new(name.into()));
-        // SAFETY: as above.
-        unsafe { *self.name.0.get() = boxed };
+        if name.is_empty() && self.name().is_empty() {
+            return;
+        }
+        self.with_extras(|extras| extras.name = name.into());
+    }
+
+    /// The value that was stored under a key, null for none.
+    #[inline]
+    pub(crate) fn local(&self, key: Key) -> *mut c_void {
+        // SAFETY: as in `name`.
+        match unsafe { &*self.extras.get() } {
+            Some(extras) => extras.locals.get(key),
+            None => ptr::null_mut(),
+        }
+    }
+
+    pub(crate) fn set_local(&self, key: Key, value: *mut c_void) {
+        self.with_extras(|extras| extras.locals.set(key, value));
+    }
+
+    /// Takes one value that a destructor waits for, with it.
+    pub(crate) fn take_local(&self) -> Option<(Destructor, *mut c_void)> {
+        // SAFETY: as in `name`.
+        unsafe { (*self.extras.get()).as_mut()?.locals.take() }
+    }
+
+    fn with_extras(&self, change: impl FnOnce(&mut Extras)) {
+        // SAFETY: as in `name`; `change` stores, and calls nothing of the host.
+        change(unsafe { (*self.extras.get()).get_or_insert_default() });
     }
 
     /// Begins to load what the next switch to this thread will touch.

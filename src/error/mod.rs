@@ -56,8 +56,9 @@ macro_rules! owns {
 #[allow(missing_docs, reason = "the tables say what each one means")]
 impl Error {
     errnos! {
-        E2BIG EAGAIN EBADF EBUSY ECANCELED EDEADLK EEXIST EALREADY EINPROGRESS EINTR EISCONN EINVAL
-        EADDRNOTAVAIL EAFNOSUPPORT ECONNABORTED EMFILE ENOENT ENOMEM ENOSPC ENOTSOCK ENOTSUP EPERM ERANGE ESRCH ETIMEDOUT ENAMETOOLONG
+        E2BIG EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF EBUSY ECANCELED ECONNABORTED EDEADLK
+        EEXIST EIDRM EINPROGRESS EINTR EINVAL EISCONN EMFILE ENAMETOOLONG ENOENT ENOMEM ENOSPC ENOTSOCK
+        ENOTSUP EOVERFLOW EOWNERDEAD EPERM EPIPE ERANGE ESRCH ETIMEDOUT
     }
     owns! {
         PANIC = c"GH_EPANIC"
@@ -72,6 +73,11 @@ impl Error {
     #[inline]
     pub(crate) const fn errno(number: c_int) -> Error {
         Error(-(number as isize))
+    }
+
+    /// From a negative code that a host's function has returned.
+    pub(crate) const fn of_code(code: c_int) -> Error {
+        Error(code as isize)
     }
 
     /// From the standard library, whose errors from a system call carry their errno.

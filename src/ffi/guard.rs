@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::faults::{self, Fault};
 use crate::hub;
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// A C result that can also say what went wrong.
@@ -47,6 +47,12 @@ impl Answer for u32 {
 impl Answer for *const c_char {
     fn failed(_: Error) -> *const c_char {
         c"GH_EPANIC".as_ptr()
+    }
+}
+
+impl Answer for *mut c_void {
+    fn failed(_: Error) -> *mut c_void {
+        std::ptr::null_mut()
     }
 }
 

@@ -12,9 +12,13 @@
 mod guard;
 mod options;
 
+mod channel;
 mod clock;
 mod endpoint;
 mod hub;
+mod local;
+mod lock;
+mod meeting;
 mod readiness;
 mod socket;
 mod stream;
@@ -22,9 +26,13 @@ mod thread;
 mod timer;
 mod version;
 
+pub use channel::*;
 pub use clock::*;
 pub use endpoint::*;
 pub use hub::*;
+pub use local::*;
+pub use lock::*;
+pub use meeting::*;
 pub use readiness::*;
 pub use socket::*;
 pub use stream::*;

@@ -1,7 +1,8 @@
 //! The calling OS thread's hub: found, made on first use, freed.
 
+use super::life::destroy_locals;
 use super::registry::Remote;
-use super::{Hub, Options};
+use super::{objects, Hub, Options};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::stack::overflow::{self, Culprit};
@@ -92,11 +93,15 @@ pub(crate) fn free(hub: &'static Hub, deadline: Nanos) -> Result<()> {
             }
         }
     }
+    destroy_locals(root);
     dispose(hub);
     Ok(())
 }
 
 fn dispose(hub: &'static Hub) {
+    if hub.root().held.get() > 0 {
+        objects::holder_ended(hub.root().id);
+    }
     tls::set(ptr::null_mut());
     hub.remote.release(Some(hub));
     // SAFETY: leaked by `create`, and unreachable since the two lines above: no green thread is left,
@@ -116,6 +121,7 @@ impl Drop for AtExit {
     fn drop(&mut self) {
         let Some(hub) = current() else { return };
         if hub.live.get() == 0 && hub.require_root().is_ok() {
+            destroy_locals(hub.root());
             dispose(hub);
         } else {
             hub.remote.retire();

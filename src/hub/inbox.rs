@@ -5,6 +5,7 @@
 //! list of its own, so that a post neither allocates nor locks and may come from a signal handler.
 
 use crate::hub::callback::Callback;
+use crate::slab::Id;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -20,6 +21,8 @@ pub(super) enum Message {
     Post { handle: usize, callback: Callback, argument: *mut c_void },
     /// Another hub has closed a descriptor that was registered here.
     Closed { fd: c_int, generation: u32 },
+    /// A wait of a green thread of this hub is over.
+    Wake { id: Id, ticket: u32 },
 }
 
 #[derive(Debug)]
@@ -168,7 +171,7 @@ mod tests {
         let mut seen = Vec::new();
         inbox.drain(|message| match message {
             Message::Closed { fd, .. } => seen.push(fd),
-            Message::Post { .. } => unreachable!("none was sent"),
+            _ => unreachable!("none was sent"),
         });
         seen
     }

@@ -1,8 +1,9 @@
 //! The life of a green thread: spawn, end, join, detach, cancel, name.
 
-use super::Hub;
+use super::{objects, Hub};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
+use crate::locals;
 use crate::slab::Id;
 use crate::stack;
 use crate::thread::{EntryPoint, Reason, State, Thread, Wake, MAX_NAME};
@@ -67,6 +68,9 @@ impl Hub {
             }
         }
         thread.state.set(State::Ended);
+        if thread.held.get() > 0 {
+            objects::holder_ended(thread.id);
+        }
         // An entry may still be queued from a wait that ended early; its block is to go.
         self.wheel.remove(&thread.timer);
         self.live.set(self.live.get() - 1);
@@ -214,6 +218,21 @@ fn check_name(name: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Calls the destructors of a thread's values, on the thread itself: they may wait.
+pub(super) fn destroy_locals(thread: &Thread) {
+    for _ in 0..locals::ROUNDS {
+        let mut found = false;
+        while let Some((destructor, value)) = thread.take_local() {
+            found = true;
+            // SAFETY: the host passed the destructor to gh_key_new for such values.
+            unsafe { destructor(value) };
+        }
+        if !found {
+            return;
+        }
+    }
+}
+
 /// What every green thread runs: the host's function between a clean start and the result's place.
 ///
 /// # Safety
@@ -228,4 +247,5 @@ unsafe fn body(thread: *const c_void) {
     // as out of a pthread: `extern "C"` does not unwind.
     let result = unsafe { (thread.entry)(thread.value.get()) };
     thread.value.set(result);
+    destroy_locals(thread);
 }

@@ -9,6 +9,8 @@
 //! * `park` — to wait, to wake, to yield.
 //! * `life` — spawn, end, join, detach, cancel.
 //! * `descriptors` — what is known of each descriptor, here and across hubs.
+//! * `waker` — to end a wait from another OS thread.
+//! * `objects` — what is to be known of the locks and channels that are built on the hub.
 //! * `readiness` — waiting for a descriptor's turn.
 //! * `callback` — timers and posts, which run on the hub itself.
 //! * `report` — statistics, and who waits for what.
@@ -21,6 +23,7 @@ mod current;
 mod descriptors;
 mod inbox;
 mod life;
+mod objects;
 mod pace;
 mod park;
 mod readiness;
@@ -28,13 +31,16 @@ mod ready;
 mod registry;
 mod report;
 mod run;
+mod waker;
 
 pub(crate) use current::{create, current, enter, free, keep_errno};
 pub(crate) use descriptors::{adopt, close, stamp, Stamp};
 pub(crate) use life::SpawnOptions;
+pub(crate) use objects::{observe, Description, Observer};
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
 pub(crate) use run::Outcome;
+pub(crate) use waker::Waker;
 
 use crate::clock::{self, Nanos};
 use crate::coroutine::carry::Carrier;
@@ -175,6 +181,12 @@ impl Hub {
             return Err(Error::ECANCELED);
         }
         Ok(thread)
+    }
+
+    /// Whether a deadline has passed, by the clock as of the last look.
+    #[inline]
+    pub(crate) fn is_past(&self, deadline: Nanos) -> bool {
+        deadline <= self.now.get()
     }
 
     /// The control block of an id. An id of another hub is told from one whose thread is gone.

@@ -8,7 +8,7 @@ use super::callback::Callback;
 use super::inbox::{Inbox, Message};
 use super::{current, Hub};
 use crate::error::{Error, Result};
-use crate::slab::{Slab, MAX_HUBS};
+use crate::slab::{Id, Slab, MAX_HUBS};
 use crate::sys::fd;
 use crate::thread::Thread;
 use std::ffi::{c_int, c_void};
@@ -171,11 +171,20 @@ impl Remote {
         }
     }
 
-    pub(super) fn send_closed(&self, fd: c_int, generation: u32) {
+    pub(super) fn send_wake(&self, id: Id, ticket: u32) {
+        self.send(Message::Wake { id, ticket });
+    }
+
+    /// Sends a message that must arrive if the hub lives. Allocates.
+    pub(super) fn send(&self, message: Message) {
         if self.handle.load(Ordering::Acquire) != 0 {
-            self.inbox.push_allocated(Message::Closed { fd, generation });
+            self.inbox.push_allocated(message);
             self.wake();
         }
+    }
+
+    pub(super) fn send_closed(&self, fd: c_int, generation: u32) {
+        self.send(Message::Closed { fd, generation });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a hub tells of itself: numbers, and who waits for what.
 
-use super::Hub;
+use super::{objects, Hub};
 use crate::clock::{self, NEVER};
 use crate::slab::Id;
 use crate::stack::Guard;
@@ -80,6 +80,19 @@ fn label(thread: &Thread) -> String {
     }
 }
 
+/// A lock or its like as a line refers to it, with who holds it.
+fn object(handle: usize, label_of: &dyn Fn(Id) -> String) -> String {
+    let Some(object) = objects::describe(handle) else { return format!("{handle:#x} (gone)") };
+    let mut text = match &*object.name {
+        [] => format!("{} {handle:#x}", object.word),
+        name => format!("{} \"{}\"", object.word, name.escape_ascii()),
+    };
+    if let Some(holder) = object.holder.map(label_of).filter(|label| !label.is_empty()) {
+        let _ = write!(text, " held by {holder}");
+    }
+    text
+}
+
 fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) -> String) {
     let _ = write!(text, "  {}: ", label(thread));
     match thread.state.get() {
@@ -94,6 +107,11 @@ fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) 
                 Reason::Writable(fd) => write!(text, "waits to write descriptor {fd}"),
                 Reason::Poll(count) => write!(text, "polls {count} descriptors"),
                 Reason::Join(id) => write!(text, "joins {}", label_of(id)),
+                Reason::Lock(handle) | Reason::Object(handle) => {
+                    write!(text, "waits for {}", object(handle, label_of))
+                }
+                Reason::Select(count) => write!(text, "selects among {count}"),
+                Reason::Answer => write!(text, "waits for another OS thread"),
                 Reason::Drain => write!(text, "waits for all others to end"),
             };
             match thread.timer.deadline() {
@@ -103,6 +121,11 @@ fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) 
                     let _ = write!(text, ", {left} ms left");
                 }
             }
+        }
+    }
+    if thread.held.get() > 0 {
+        for handle in objects::held(thread.id) {
+            let _ = write!(text, ", holds {}", object(handle, &|_| String::new()));
         }
     }
     if thread.canceled.get() {

@@ -119,7 +119,7 @@ impl Hub {
         Ok(self.live.get() > 0 || self.timers.len() > 0)
     }
 
-    fn root(&self) -> &Thread {
+    pub(super) fn root(&self) -> &Thread {
         // SAFETY: the root's block is made with the hub and dropped with it.
         unsafe { &*self.root.get() }
     }
@@ -165,6 +165,7 @@ impl Hub {
                 && self.inside.get() > 0
                 && self.wheel.armed() == 0
                 && !self.remote.has_mail()
+                && self.is_deadlocked()
             {
                 return true;
             }
@@ -220,6 +221,7 @@ impl Hub {
                 }
             }
             Message::Closed { fd, generation } => self.closed_elsewhere(fd, generation),
+            Message::Wake { id, ticket } => self.woken_from_elsewhere(id, ticket),
         });
     }
 }

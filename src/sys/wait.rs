@@ -3,6 +3,8 @@
 use crate::error::Result;
 use std::ffi::{c_int, c_short};
 
+pub(crate) use libc::{POLLIN, POLLNVAL, POLLOUT};
+
 /// Asks which of `count` descriptors are ready now. Never waits.
 ///
 /// # Safety

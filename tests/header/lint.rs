@@ -116,7 +116,9 @@ fn codes(header: &Header, function: &Function, errnos: &BTreeSet<String>) -> Vec
         .into_iter()
         .filter(|word| {
             (looks_like_errno(word) && !errnos.contains(word))
-                || (word.starts_with("GH_E") && !header.enumerators.contains(word))
+                || (word.starts_with("GH_E")
+                    && !header.enumerators.contains(word)
+                    && !header.macros.contains(word))
         })
         .map(|word| format!("`{word}` is no error code"))
         .collect()

@@ -1,0 +1,64 @@
+//! What the hub must know of locks, channels and their like, which are built on it and which it cannot
+//! name: they tell it here.
+
+use super::Hub;
+use crate::slab::Id;
+use crate::thread::{Reason, State};
+use std::sync::OnceLock;
+
+/// What a report says of an object.
+#[derive(Debug)]
+pub(crate) struct Description {
+    /// Its kind.
+    pub(crate) word: &'static str,
+    pub(crate) name: Box<[u8]>,
+    /// Who holds it, of what can be held.
+    pub(crate) holder: Option<Id>,
+}
+
+/// Told once, by whoever has the objects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observer {
+    /// `None` for an object that is gone.
+    pub(crate) describe: fn(handle: usize) -> Option<Description>,
+    /// A thread has ended, or its hub is going, while it held locks.
+    pub(crate) ended: fn(holder: Id),
+    /// What a thread holds, for reports.
+    pub(crate) held: fn(holder: Id) -> Vec<usize>,
+}
+
+static OBSERVER: OnceLock<Observer> = OnceLock::new();
+
+pub(crate) fn observe(observer: Observer) {
+    let _ = OBSERVER.set(observer);
+}
+
+pub(super) fn describe(handle: usize) -> Option<Description> {
+    (OBSERVER.get()?.describe)(handle)
+}
+
+pub(super) fn held(holder: Id) -> Vec<usize> {
+    OBSERVER.get().map_or(Vec::new(), |observer| (observer.held)(holder))
+}
+
+pub(super) fn holder_ended(holder: Id) {
+    if let Some(observer) = OBSERVER.get() {
+        (observer.ended)(holder);
+    }
+}
+
+impl Hub {
+    /// Whether every parked thread waits for another one of this hub, which is counted as they park,
+    /// still holds for locks: one that was held here then may have been handed to another OS thread.
+    pub(super) fn is_deadlocked(&self) -> bool {
+        let mut deadlocked = true;
+        self.threads.for_each(|thread| {
+            if let (State::Parked, Reason::Lock(handle)) = (thread.state.get(), thread.reason.get())
+            {
+                let holder = describe(handle).and_then(|object| object.holder);
+                deadlocked &= holder.is_some_and(|holder| self.threads.get(holder).is_some());
+            }
+        });
+        deadlocked
+    }
+}

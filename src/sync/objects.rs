@@ -1,0 +1,316 @@
+//! The table of all locks, channels and their like.
+//!
+//! What C holds is a number and a generation, not an address, as with hubs: a handle that was freed, or
+//! is of another kind, is an error code on every OS thread and never a use of freed memory. The slots
+//! stay for the life of the process, so that whoever was on the way to one may still lock it.
+
+use super::barrier::Barrier;
+use super::channel::Channel;
+use super::condition::Condition;
+use super::event::Event;
+use super::mutex::Mutex;
+use super::once::Once;
+use super::rwlock::RwLock;
+use super::semaphore::Semaphore;
+use super::wait_group::WaitGroup;
+use super::waiter::{Outcome, Queue};
+use crate::error::{Error, Result};
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{self, MutexGuard, PoisonError};
+
+/// What an object is, as reports call it.
+pub(super) trait Object: Sized + 'static {
+    const WORD: &'static str;
+
+    fn wrap(self) -> Body;
+    fn find(body: &Body) -> Option<&Self>;
+    fn find_mut(body: &mut Body) -> Option<&mut Self>;
+    /// Calls `each` for every queue in which threads may wait.
+    fn queues(&self, each: &mut dyn FnMut(&Queue));
+    /// Who holds it, if it can be held.
+    fn holder(&self) -> Option<crate::slab::Id> {
+        None
+    }
+}
+
+macro_rules! bodies {
+    ($($kind:ident)*) => {
+        /// One object of whatever kind; nothing in a free slot.
+        #[derive(Debug)]
+        pub(super) enum Body { Free, $($kind($kind),)* }
+
+        impl Body {
+            pub(super) fn word(&self) -> &'static str {
+                match self { Body::Free => "nothing", $(Body::$kind(_) => $kind::WORD,)* }
+            }
+
+            fn queues(&self, each: &mut dyn FnMut(&Queue)) {
+                match self { Body::Free => {} $(Body::$kind(object) => object.queues(each),)* }
+            }
+
+            pub(super) fn holder(&self) -> Option<crate::slab::Id> {
+                match self { Body::Free => None, $(Body::$kind(object) => object.holder(),)* }
+            }
+        }
+    };
+}
+
+bodies! { Mutex RwLock Condition Semaphore Event Barrier WaitGroup Once Channel }
+
+/// Implements what differs between kinds only by name.
+macro_rules! object {
+    ($kind:ident, $word:literal, |$this:ident| $queues:expr $(, |$held:ident| $holder:expr)?) => {
+        impl $crate::sync::objects::Object for $kind {
+            const WORD: &'static str = $word;
+
+            fn wrap(self) -> $crate::sync::objects::Body {
+                $crate::sync::objects::Body::$kind(self)
+            }
+
+            #[inline]
+            fn find(body: &$crate::sync::objects::Body) -> Option<&$kind> {
+                match body {
+                    $crate::sync::objects::Body::$kind(object) => Some(object),
+                    _ => None,
+                }
+            }
+
+            #[inline]
+            fn find_mut(body: &mut $crate::sync::objects::Body) -> Option<&mut $kind> {
+                match body {
+                    $crate::sync::objects::Body::$kind(object) => Some(object),
+                    _ => None,
+                }
+            }
+
+            fn queues(&self, each: &mut dyn FnMut(&$crate::sync::waiter::Queue)) {
+                let $this = self;
+                for queue in $queues {
+                    each(queue);
+                }
+            }
+
+            $(fn holder(&self) -> Option<$crate::slab::Id> {
+                let $held = self;
+                $holder
+            })?
+        }
+    };
+}
+pub(super) use object;
+
+#[derive(Debug)]
+struct Contents {
+    /// Of the object inside, or of the next one while the slot is free.
+    generation: usize,
+    name: Box<[u8]>,
+    body: Body,
+}
+
+/// On cache lines of its own: objects of one slot must not slow down those of another.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Slot {
+    contents: sync::Mutex<Contents>,
+}
+
+const CHUNK: usize = 256;
+const CHUNKS: usize = 64 * 1024;
+const INDEX_BITS: u32 = 24;
+const _: () = assert!(CHUNK * CHUNKS <= 1 << INDEX_BITS);
+
+static SLOTS: [AtomicPtr<[Slot; CHUNK]>; CHUNKS] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
+static FREE: sync::Mutex<Free> = sync::Mutex::new(Free { slots: Vec::new(), next: 0 });
+
+struct Free {
+    slots: Vec<u32>,
+    next: usize,
+}
+
+fn slot_at(index: usize) -> Option<&'static Slot> {
+    let chunk = SLOTS.get(index / CHUNK)?.load(Ordering::Acquire);
+    // SAFETY: null, or leaked by `slot_for`.
+    Some(unsafe { &chunk.as_ref()?[index % CHUNK] })
+}
+
+/// A slot that is free, made if there is none.
+fn take_slot() -> Result<(usize, &'static Slot)> {
+    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+    let index = match free.slots.pop() {
+        Some(index) => index as usize,
+        None if free.next < CHUNK * CHUNKS => {
+            let index = free.next;
+            if index % CHUNK == 0 {
+                let slot = || Slot {
+                    contents: sync::Mutex::new(Contents {
+                        generation: 1,
+                        name: Box::default(),
+                        body: Body::Free,
+                    }),
+                };
+                let chunk: Box<[Slot]> = (0..CHUNK).map(|_| slot()).collect();
+                SLOTS[index / CHUNK].store(Box::into_raw(chunk).cast(), Ordering::Release);
+            }
+            free.next += 1;
+            index
+        }
+        None => return Err(Error::EAGAIN),
+    };
+    Ok((index, slot_at(index).ok_or(Error::EAGAIN)?))
+}
+
+impl Slot {
+    #[inline]
+    fn lock(&'static self) -> MutexGuard<'static, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The longest name, in bytes: as for green threads.
+const MAX_NAME: usize = crate::thread::MAX_NAME;
+
+/// Makes an object and gives its handle.
+pub(super) fn make<T: Object>(name: &[u8], object: T) -> Result<usize> {
+    if name.len() > MAX_NAME {
+        return Err(Error::ERANGE);
+    }
+    super::attach();
+    let (index, slot) = take_slot()?;
+    let mut contents = slot.lock();
+    contents.body = object.wrap();
+    contents.name = name.into();
+    Ok(contents.generation << INDEX_BITS | (index + 1))
+}
+
+/// Frees an object; whoever waits there gets `EIDRM`.
+pub(super) fn free<T: Object>(handle: usize) -> Result<()> {
+    let mut object = open::<T>(handle)?;
+    let contents = &mut *object.contents;
+    contents.body.queues(&mut |queue| {
+        queue.grant_all(Outcome::Removed);
+    });
+    contents.generation += 1;
+    // Drops what waiters have pointed at only after each of them was told.
+    contents.body = Body::Free;
+    contents.name = Box::default();
+    drop(object);
+    let index = index(handle) - 1;
+    FREE.lock().unwrap_or_else(PoisonError::into_inner).slots.push(index as u32);
+    Ok(())
+}
+
+/// An object, locked. Held for some instructions, never across a switch.
+#[derive(Debug)]
+pub(super) struct Locked<T> {
+    slot: &'static Slot,
+    contents: MutexGuard<'static, Contents>,
+    kind: PhantomData<T>,
+}
+
+/// A handle whose kind does not matter, found and locked.
+fn lookup(handle: usize) -> Result<(&'static Slot, MutexGuard<'static, Contents>)> {
+    let index = index(handle).checked_sub(1).ok_or(Error::EINVAL)?;
+    let slot = slot_at(index).ok_or(Error::EINVAL)?;
+    let contents = slot.lock();
+    if contents.generation != handle >> INDEX_BITS {
+        return Err(Error::EINVAL);
+    }
+    Ok((slot, contents))
+}
+
+/// Finds and locks an object. `EINVAL` for a handle of another kind, a stale one, or none.
+#[inline]
+pub(super) fn open<T: Object>(handle: usize) -> Result<Locked<T>> {
+    let (slot, contents) = lookup(handle)?;
+    if T::find(&contents.body).is_none() {
+        return Err(Error::EINVAL);
+    }
+    Ok(Locked { slot, contents, kind: PhantomData })
+}
+
+/// Where the object of a handle lies, for an order in which several are locked.
+pub(super) fn index(handle: usize) -> usize {
+    handle & ((1 << INDEX_BITS) - 1)
+}
+
+impl<T: Object> Locked<T> {
+    /// Unlocks, to lock the slot again later: by then the object may be gone.
+    pub(super) fn close(self) -> Reopened<T> {
+        Reopened { slot: self.slot, kind: PhantomData }
+    }
+
+    /// Unlocks, runs `outside`, locks the slot again: by then the object may be gone.
+    #[inline]
+    pub(super) fn outside<R>(self, outside: impl FnOnce() -> R) -> (R, Reopened<T>) {
+        let slot = self.slot;
+        drop(self);
+        (outside(), Reopened { slot, kind: PhantomData })
+    }
+}
+
+/// The slot where an object was.
+#[derive(Debug)]
+pub(super) struct Reopened<T> {
+    slot: &'static Slot,
+    kind: PhantomData<T>,
+}
+
+impl<T: Object> Reopened<T> {
+    /// Locks the slot, whatever is in it by now. Only who is known to the object that was there may
+    /// take the answer for it.
+    pub(super) fn lock(&self) -> SlotGuard<T> {
+        SlotGuard { contents: self.slot.lock(), kind: PhantomData }
+    }
+}
+
+/// A locked slot.
+#[derive(Debug)]
+pub(super) struct SlotGuard<T> {
+    contents: MutexGuard<'static, Contents>,
+    kind: PhantomData<T>,
+}
+
+impl<T: Object> SlotGuard<T> {
+    pub(super) fn object(&mut self) -> Option<&mut T> {
+        T::find_mut(&mut self.contents.body)
+    }
+}
+
+impl<T: Object> Deref for Locked<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        T::find(&self.contents.body).expect("checked by open, and locked since")
+    }
+}
+
+impl<T: Object> DerefMut for Locked<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        T::find_mut(&mut self.contents.body).expect("checked by open, and locked since")
+    }
+}
+
+/// What a report says of an object: its kind, its name, who holds it.
+pub(super) fn describe(
+    handle: usize,
+) -> Option<(&'static str, Box<[u8]>, Option<crate::slab::Id>)> {
+    let (_, contents) = lookup(handle).ok()?;
+    Some((contents.body.word(), contents.name.clone(), contents.body.holder()))
+}
+
+/// Calls `visit` for every object there is.
+pub(super) fn for_each(mut visit: impl FnMut(usize, &mut Body)) {
+    let used = FREE.lock().unwrap_or_else(PoisonError::into_inner).next;
+    for index in 0..used {
+        let Some(slot) = slot_at(index) else { return };
+        let mut contents = slot.lock();
+        let handle = contents.generation << INDEX_BITS | (index + 1);
+        visit(handle, &mut contents.body);
+    }
+}

@@ -1,0 +1,79 @@
+//! Once: the first to come runs a function, the others wait until it is done.
+
+use super::objects::{self, object};
+use super::waiter::{self, Outcome, Queue};
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::slab::Id;
+use crate::thread::Reason;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Untried,
+    Running(Id),
+    Done,
+}
+
+#[derive(Debug)]
+pub(crate) struct Once {
+    state: State,
+    queue: Queue,
+}
+
+object!(Once, "once", |once| [&once.queue]);
+
+pub(crate) fn new(name: &[u8]) -> Result<usize> {
+    objects::make(name, Once { state: State::Untried, queue: Queue::new() })
+}
+
+pub(crate) fn free(handle: usize) -> Result<()> {
+    objects::free::<Once>(handle)
+}
+
+/// Runs `function` unless it has succeeded before. After a failure, which is this caller's result, the
+/// next one in the queue tries.
+pub(crate) fn run(
+    handle: usize,
+    deadline: Nanos,
+    function: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let (hub, thread) = super::caller()?;
+    let mut once = objects::open::<Once>(handle)?;
+    match once.state {
+        State::Done => {
+            drop(once);
+            super::spend(hub, thread);
+            return Ok(());
+        }
+        State::Running(id) if id == thread.id => return Err(Error::EDEADLK),
+        State::Running(_) => {
+            super::check_deadline(hub, deadline)?;
+            let how = (Reason::Object(handle), 0);
+            waiter::wait(hub, thread, once, how, deadline, |once| &once.queue, |_| {})?;
+            once = objects::open::<Once>(handle)?;
+            if once.state == State::Done {
+                return Ok(());
+            }
+            // Handed over by one that has failed, and meant for this thread.
+            debug_assert_eq!(once.state, State::Running(thread.id));
+        }
+        State::Untried => once.state = State::Running(thread.id),
+    }
+    drop(once);
+    let result = function();
+    // Freed while the function ran: nobody is left to be told.
+    let Ok(mut once) = objects::open::<Once>(handle) else { return result };
+    match result {
+        Ok(()) => {
+            once.state = State::Done;
+            once.queue.grant_all(Outcome::Granted);
+        }
+        Err(_) => {
+            once.state = match once.queue.grant_first(Outcome::Granted) {
+                Some(next) => State::Running(next),
+                None => State::Untried,
+            };
+        }
+    }
+    result
+}

@@ -1,0 +1,290 @@
+//! To wait for whichever comes first of several sends, receives and descriptors.
+//!
+//! All channels are locked at once, in the order of their places, so that nobody sees a select that is
+//! half queued, and two selects that meet cannot wait for each other. Each case queues a waiter of its
+//! own; they share one claim, so that one of them wins.
+
+use super::channel::{self, Channel};
+use super::objects::{self, Locked, Reopened};
+use super::waiter::{Claim, Outcome, Waiter};
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::hub::{Hub, PollWaiter};
+use crate::sys::{pollfd, wait};
+use crate::thread::{Reason, Thread, Wake};
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One thing to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// Takes no part.
+    Nothing,
+    Send {
+        channel: usize,
+        item: *const u8,
+    },
+    Receive {
+        channel: usize,
+        item: *mut u8,
+    },
+    Readable(c_int),
+    Writable(c_int),
+}
+
+impl Case {
+    fn channel(self) -> Option<usize> {
+        match self {
+            Case::Send { channel, .. } | Case::Receive { channel, .. } => Some(channel),
+            _ => None,
+        }
+    }
+
+    fn pollfd(self) -> pollfd {
+        let (fd, events) = match self {
+            Case::Readable(fd) => (fd, wait::POLLIN),
+            Case::Writable(fd) => (fd, wait::POLLOUT),
+            // poll(2) passes over a negative one.
+            _ => (-1, 0),
+        };
+        pollfd { fd, events, revents: 0 }
+    }
+}
+
+/// What became of the case that won: done, or its channel is closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Won {
+    pub(crate) case: usize,
+    pub(crate) result: Result<()>,
+}
+
+/// Performs one of the cases, waiting until one can be.
+///
+/// # Safety
+/// The items are good for their channels until the call returns.
+pub(crate) unsafe fn select(cases: &[Case], deadline: Nanos) -> Result<Won> {
+    let (hub, thread) = super::caller()?;
+    let mut select = Select::new(cases)?;
+    let mut locked = select.lock()?;
+    // SAFETY: the caller vouches for the items.
+    if let Some(won) = unsafe { select.try_all(&mut locked)? } {
+        drop(locked);
+        super::spend(hub, thread);
+        return Ok(won);
+    }
+    if select.is_empty() && deadline == crate::clock::NEVER {
+        // Nothing could ever end this wait but a cancellation: a mistake, and no sleep.
+        return Err(Error::EINVAL);
+    }
+    super::check_deadline(hub, deadline)?;
+    select.wait(hub, thread, locked, deadline)
+}
+
+struct Select<'a> {
+    cases: &'a [Case],
+    /// Sorted by place, each once.
+    channels: Vec<usize>,
+    fds: Vec<pollfd>,
+    /// At which case to begin to look.
+    start: usize,
+}
+
+impl Select<'_> {
+    fn new(cases: &[Case]) -> Result<Select<'_>> {
+        let mut channels: Vec<usize> = cases.iter().filter_map(|case| case.channel()).collect();
+        channels.sort_unstable_by_key(|&handle| (objects::index(handle), handle));
+        channels.dedup();
+        // Two handles of one place: one of them is stale, and the lock cannot be taken twice.
+        if channels.windows(2).any(|pair| objects::index(pair[0]) == objects::index(pair[1])) {
+            return Err(Error::EINVAL);
+        }
+        let mut fds = Vec::new();
+        for case in cases {
+            if let Case::Readable(fd) | Case::Writable(fd) = *case {
+                if fd < 0 {
+                    return Err(Error::EBADF);
+                }
+                if fds.is_empty() {
+                    fds.extend(cases.iter().map(|case| case.pollfd()));
+                }
+            }
+        }
+        let start = match cases.len() {
+            0 => 0,
+            count => (random() % count as u64) as usize,
+        };
+        Ok(Select { cases, channels, fds, start })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.channels.is_empty() && self.fds.is_empty()
+    }
+
+    fn lock(&self) -> Result<Vec<Locked<Channel>>> {
+        self.channels.iter().map(|&handle| objects::open::<Channel>(handle)).collect()
+    }
+
+    /// The place of a channel among the locked ones.
+    fn place(&self, handle: usize) -> usize {
+        let key = objects::index(handle);
+        self.channels.partition_point(|&other| objects::index(other) < key)
+    }
+
+    /// Asks the kernel about the descriptors. The first one that is ready, from the start on.
+    fn ready_descriptor(&mut self) -> Result<Option<usize>> {
+        if self.fds.is_empty() {
+            return Ok(None);
+        }
+        // SAFETY: a vector is valid for its length.
+        if unsafe { wait::poll_now(self.fds.as_mut_ptr(), self.fds.len()) }? == 0 {
+            return Ok(None);
+        }
+        let found = self.order().find(|&at| self.fds[at].revents != 0);
+        match found {
+            Some(at) if self.fds[at].revents & wait::POLLNVAL != 0 => Err(Error::EBADF),
+            found => Ok(found),
+        }
+    }
+
+    fn order(&self) -> impl Iterator<Item = usize> {
+        let (start, count) = (self.start, self.cases.len());
+        (0..count).map(move |at| (start + at) % count)
+    }
+
+    /// Performs the first case that needs no wait, from the start on, so that none is preferred.
+    ///
+    /// # Safety
+    /// The items are good for their channels.
+    unsafe fn try_all(&mut self, locked: &mut [Locked<Channel>]) -> Result<Option<Won>> {
+        for case in self.cases {
+            match *case {
+                Case::Send { channel, item } => locked[self.place(channel)].check(item)?,
+                Case::Receive { channel, item } => locked[self.place(channel)].check(item)?,
+                _ => {}
+            }
+        }
+        // Looked at together with the channels: a descriptor that is always ready must not hide them.
+        self.ready_descriptor()?;
+        for case in self.order() {
+            // SAFETY: the caller vouches for the items.
+            let result = match self.cases[case] {
+                Case::Nothing => None,
+                Case::Send { channel, item } => unsafe {
+                    locked[self.place(channel)].send_now(item)
+                },
+                Case::Receive { channel, item } => unsafe {
+                    locked[self.place(channel)].receive_now(item)
+                },
+                Case::Readable(_) | Case::Writable(_) => {
+                    (self.fds[case].revents != 0).then_some(Ok(()))
+                }
+            };
+            if let Some(result) = result {
+                return Ok(Some(Won { case, result }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn wait(
+        &mut self,
+        hub: &Hub,
+        thread: &Thread,
+        locked: Vec<Locked<Channel>>,
+        deadline: Nanos,
+    ) -> Result<Won> {
+        let claim = Claim::new();
+        let waker = hub.waker(thread);
+        let mut waiters = Vec::with_capacity(self.cases.len());
+        for (case, what) in self.cases.iter().enumerate() {
+            let wish = match *what {
+                Case::Send { item, .. } => channel::wish(item),
+                Case::Receive { item, .. } => channel::wish(item),
+                _ => 0,
+            };
+            waiters.push(Waiter::new(waker, &claim, case as u32, wish));
+        }
+        for (waiter, case) in waiters.iter().zip(self.cases) {
+            let queue = match *case {
+                Case::Send { channel, .. } => locked[self.place(channel)].senders(),
+                Case::Receive { channel, .. } => locked[self.place(channel)].receivers(),
+                _ => continue,
+            };
+            // SAFETY: the vector does not change any more, and `leave` takes all waiters out before it
+            // goes.
+            unsafe { queue.push(waiter) };
+        }
+        let slots: Vec<Reopened<Channel>> = locked.into_iter().map(Locked::close).collect();
+        let result = self.park(hub, thread, &claim, deadline);
+        // No waker of this wait may end a later one.
+        hub.void_wakers(thread);
+        self.leave(&waiters, &slots);
+        match (claim.winner(), result) {
+            (Some((Outcome::Granted, case)), _) => Ok(Won { case: case as usize, result: Ok(()) }),
+            (Some((Outcome::Closed, case)), _) => {
+                Ok(Won { case: case as usize, result: Err(Error::EPIPE) })
+            }
+            (Some((outcome, _)), _) => Err(outcome.result().err().unwrap_or(Error::PANIC)),
+            (None, result) => Err(result.err().unwrap_or(Error::ETIMEDOUT)),
+        }
+    }
+
+    /// Waits until a case is won, here by a descriptor, or by whoever came to a channel.
+    fn park(&mut self, hub: &Hub, thread: &Thread, claim: &Claim, deadline: Nanos) -> Result<()> {
+        let mut watched = Vec::with_capacity(self.fds.len());
+        for entry in self.fds.iter().filter(|entry| entry.fd >= 0) {
+            watched.push(PollWaiter::new(hub, thread, entry.fd)?);
+        }
+        for waiter in &watched {
+            // SAFETY: the vector does not change from here to its drop, at the end of this function.
+            unsafe { waiter.watch() };
+        }
+        loop {
+            if let Some(case) = self.ready_descriptor()? {
+                // Lost only to somebody who has handed over at a channel.
+                claim.take(Outcome::Granted, case as u32);
+                return Ok(());
+            }
+            for waiter in &watched {
+                waiter.rearm();
+            }
+            let wake = hub.park(thread, Reason::Select(self.cases.len()), deadline);
+            if claim.winner().is_some() {
+                return Ok(());
+            }
+            if watched.iter().any(PollWaiter::is_closed) {
+                return Err(Error::EBADF);
+            }
+            match wake {
+                Wake::Ready => {}
+                Wake::Canceled => return Err(Error::ECANCELED),
+                Wake::Deadlock => return Err(Error::DEADLOCK),
+                Wake::TimedOut => return Err(Error::ETIMEDOUT),
+            }
+        }
+    }
+
+    /// Takes out whatever is still queued. Whoever has won is through with the case after that, since
+    /// it held the lock of its channel.
+    fn leave(&self, waiters: &[Waiter], slots: &[Reopened<Channel>]) {
+        for (at, slot) in slots.iter().enumerate() {
+            let _locked = slot.lock();
+            for (waiter, case) in waiters.iter().zip(self.cases) {
+                if case.channel().is_some_and(|handle| self.place(handle) == at) {
+                    // SAFETY: locked. If the channel is gone, so is the waiter from its queue.
+                    unsafe { waiter.leave() };
+                }
+            }
+        }
+    }
+}
+
+/// Numbers without a pattern that two loops of selects could fall into step with (Steele, Lea and Flood,
+/// "Fast splittable pseudorandom number generators", 2014).
+fn random() -> u64 {
+    static STATE: AtomicU64 = AtomicU64::new(0);
+    let mut z = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
