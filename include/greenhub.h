@@ -661,28 +661,55 @@ int gh_spawn(gh_thread *thread,
              void *arg);
 
 /**
- * Waits until a green thread has ended, and takes its result. Its id is stale afterwards.
+ * Makes a green thread on another hub, and waits until it is made. It runs when the hub's OS thread
+ * runs its hub.
  *
- * @param thread    a green thread of the calling OS thread
- * @param result    (out) what its entry returned; may be NULL
- * @param deadline  how long to wait; the green thread can still be joined after a failure
- * @return 0; -ESRCH if there is no such green thread (any more); -EINVAL if it is detached, a root,
- *         or being joined already; -EDEADLK if it is the caller; -ETIMEDOUT; -ECANCELED;
- *         GH_EDEADLOCK when every green thread waits for another one; GH_ENOTGREEN in a callback;
- *         GH_EWRONGTHREAD
- * @thread hub
+ * @param hub       (borrow) a living hub, of any OS thread
+ * @param thread    (out) its id, for gh_join() or gh_detach(); NULL detaches it, and does not wait: if
+ *                  the hub has no memory for it then, it is never run
+ * @param options   (borrow) how it is to be; NULL for the defaults
+ * @param entry     what it runs
+ * @param arg       (keep) passed to the entry; never touched
+ * @param deadline  how long to wait; after a failure it is not made
+ * @return 0; what gh_spawn() gives; GH_ENOHUB if the hub is gone; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN
+ *         in a callback, unless thread is NULL
+ * @thread any
  * @suspends yes
  * @since 0.1
  */
-int gh_join(gh_thread thread, void **result, int64_t deadline);
+int gh_spawn_on(struct gh_hub *hub,
+                gh_thread *thread,
+                const struct gh_spawn_options *options,
+                gh_entry entry,
+                void *arg,
+                int64_t deadline);
+
+/**
+ * Waits until a green thread has ended, and takes its result. Its id is stale afterwards.
+ *
+ * @param thread    a green thread, of any OS thread
+ * @param result    (out) what its entry returned; may be NULL
+ * @param deadline  how long to wait; the green thread can still be joined after a failure. One of
+ *                  another OS thread must be asked for, which a deadline in the past does not wait for
+ * @return 0; -ESRCH if there is no such green thread (any more); -EINVAL if it is detached, a root,
+ *         or being joined already; -EDEADLK if it is the caller; -ETIMEDOUT; -ECANCELED;
+ *         GH_EDEADLOCK when every green thread waits for another one; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_join(gh_thread thread,
+            void **result,
+            int64_t deadline);
 
 /**
  * Gives up the right to join a green thread: what is left of it goes when it ends, or now.
  *
- * @param thread  a green thread of the calling OS thread
- * @return 0; -ESRCH if there is no such green thread (any more); -EINVAL if it is detached already, a
- *         root, or being joined; GH_EWRONGTHREAD
- * @thread hub
+ * @param thread  a green thread. That of another OS thread is detached when that runs its hub, if it can
+ *                be then
+ * @return 0; -ESRCH if there is no such green thread (any more), as far as is known here; -EINVAL if it
+ *         is detached already, a root, or being joined
+ * @thread any
  * @suspends no
  * @since 0.1
  */
@@ -692,10 +719,11 @@ int gh_detach(gh_thread thread);
  * Cancels a green thread: its waiting call returns -ECANCELED, and so does every later call of its
  * that may suspend, until its entry returns. It is asked, not stopped.
  *
- * @param thread  a green thread of the calling OS thread, possibly the caller
+ * @param thread  a green thread, possibly the caller. That of another OS thread is cancelled when that
+ *                runs its hub
  * @return 0, also if it has ended and was not joined; -ESRCH if there is no such green thread (any
- *         more); -EINVAL for a root; GH_EWRONGTHREAD
- * @thread hub
+ *         more), as far as is known here; -EINVAL for a root
+ * @thread any
  * @suspends no
  * @since 0.1
  */

@@ -59,6 +59,11 @@ impl Id {
         (self.0 >> SLOT_BITS) as u32 & LAST_GENERATION
     }
 
+    /// Whether it is that of the first object of its slab: of a hub's threads, the root.
+    pub(crate) fn is_first(self) -> bool {
+        self.slot() == 0
+    }
+
     #[inline]
     fn slot(self) -> usize {
         self.0 as usize & (MAX_SLOTS - 1)

@@ -73,8 +73,8 @@ pub unsafe extern "C" fn gh_channel_send(
     item: *const c_void,
     deadline: i64,
 ) -> c_int {
-    // SAFETY: the caller lends the item.
     guard_suspending(|| {
+        // SAFETY: the caller lends the item.
         unsafe { channel::send(channel as usize, item.cast(), deadline) }.map(|()| 0)
     })
 }
@@ -96,8 +96,8 @@ pub unsafe extern "C" fn gh_channel_recv(
     item: *mut c_void,
     deadline: i64,
 ) -> c_int {
-    // SAFETY: the caller lends the place.
     guard_suspending(|| {
+        // SAFETY: the caller lends the place.
         unsafe { channel::receive(channel as usize, item.cast(), deadline) }.map(|()| 0)
     })
 }

@@ -1,6 +1,7 @@
 //! Green threads.
 
 use super::guard::{guard, guard_pure, guard_suspending};
+use super::hub::gh_hub;
 use super::options;
 use crate::clock;
 use crate::error::{Error, Result};
@@ -68,17 +69,8 @@ pub unsafe extern "C" fn gh_spawn(
 ) -> c_int {
     guard(|| {
         let entry = entry.ok_or(Error::EINVAL)?;
-        let mut wish = SpawnOptions { detached: thread.is_null(), ..SpawnOptions::default() };
-        // SAFETY: the caller lends the struct for as many bytes as it says.
-        if let Some(raw) = unsafe { options::read(options) }? {
-            if raw.flags & !GH_SPAWN_DETACHED != 0 || raw.reserved != 0 {
-                return Err(Error::EINVAL);
-            }
-            wish.detached |= raw.flags & GH_SPAWN_DETACHED != 0;
-            wish.stack_size = raw.stack_size;
-            // SAFETY: the caller lends the string.
-            wish.name = unsafe { options::optional_text(raw.name) }.map(|name| name.to_bytes());
-        }
+        // SAFETY: the caller lends the struct, and the name in it.
+        let wish = unsafe { wish(options, thread.is_null()) }?;
         let id = hub::enter()?.spawn(entry, arg, wish)?;
         if !thread.is_null() {
             // SAFETY: the caller lends the place.
@@ -88,16 +80,76 @@ pub unsafe extern "C" fn gh_spawn(
     })
 }
 
+/// What the options of a spawn say.
+///
+/// # Safety
+/// `options` is null, or good for as many bytes as it says, and so is its name for as long as the answer.
+pub(super) unsafe fn wish<'a>(
+    options: *const gh_spawn_options,
+    detached: bool,
+) -> Result<SpawnOptions<'a>> {
+    let mut wish = SpawnOptions { detached, ..SpawnOptions::default() };
+    // SAFETY: the caller vouches for the struct.
+    if let Some(raw) = unsafe { options::read(options) }? {
+        if raw.flags & !GH_SPAWN_DETACHED != 0 || raw.reserved != 0 {
+            return Err(Error::EINVAL);
+        }
+        wish.detached |= raw.flags & GH_SPAWN_DETACHED != 0;
+        wish.stack_size = raw.stack_size;
+        // SAFETY: the caller vouches for the string.
+        wish.name = unsafe { options::optional_text(raw.name) }.map(|name| name.to_bytes());
+    }
+    Ok(wish)
+}
+
+/// Makes a green thread on another hub, and waits until it is made. It runs when the hub's OS thread
+/// runs its hub.
+///
+/// @param hub       (borrow) a living hub, of any OS thread
+/// @param thread    (out) its id, for gh_join() or gh_detach(); NULL detaches it, and does not wait: if
+///                  the hub has no memory for it then, it is never run
+/// @param options   (borrow) how it is to be; NULL for the defaults
+/// @param entry     what it runs
+/// @param arg       (keep) passed to the entry; never touched
+/// @param deadline  how long to wait; after a failure it is not made
+/// @return 0; what gh_spawn() gives; GH_ENOHUB if the hub is gone; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN
+///         in a callback, unless thread is NULL
+/// @thread any
+/// @suspends yes
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn gh_spawn_on(
+    hub: *mut gh_hub,
+    thread: *mut gh_thread,
+    options: *const gh_spawn_options,
+    entry: gh_entry,
+    arg: *mut c_void,
+    deadline: i64,
+) -> c_int {
+    guard_suspending(|| {
+        let entry = entry.ok_or(Error::EINVAL)?;
+        // SAFETY: the caller lends the struct, and the name in it.
+        let wish = unsafe { wish(options, thread.is_null()) }?;
+        if thread.is_null() {
+            return hub::spawn_away(hub as usize, entry, arg, wish).map(|()| 0);
+        }
+        let id = hub::enter()?.spawn_on(hub as usize, entry, arg, wish, deadline)?;
+        // SAFETY: the caller lends the place.
+        unsafe { *thread = id.0 };
+        Ok(0)
+    })
+}
+
 /// Waits until a green thread has ended, and takes its result. Its id is stale afterwards.
 ///
-/// @param thread    a green thread of the calling OS thread
+/// @param thread    a green thread, of any OS thread
 /// @param result    (out) what its entry returned; may be NULL
-/// @param deadline  how long to wait; the green thread can still be joined after a failure
+/// @param deadline  how long to wait; the green thread can still be joined after a failure. One of
+///                  another OS thread must be asked for, which a deadline in the past does not wait for
 /// @return 0; -ESRCH if there is no such green thread (any more); -EINVAL if it is detached, a root,
 ///         or being joined already; -EDEADLK if it is the caller; -ETIMEDOUT; -ECANCELED;
-///         GH_EDEADLOCK when every green thread waits for another one; GH_ENOTGREEN in a callback;
-///         GH_EWRONGTHREAD
-/// @thread hub
+///         GH_EDEADLOCK when every green thread waits for another one; GH_ENOTGREEN in a callback
+/// @thread any
 /// @suspends yes
 /// @since 0.1
 #[no_mangle]
@@ -107,7 +159,7 @@ pub unsafe extern "C" fn gh_join(
     deadline: i64,
 ) -> c_int {
     guard_suspending(|| {
-        let value = hub_of(thread)?.join(Id(thread), deadline)?;
+        let value = hub::enter()?.join(Id(thread), deadline)?;
         if !result.is_null() {
             // SAFETY: the caller lends the place.
             unsafe { *result = value };
@@ -118,29 +170,43 @@ pub unsafe extern "C" fn gh_join(
 
 /// Gives up the right to join a green thread: what is left of it goes when it ends, or now.
 ///
-/// @param thread  a green thread of the calling OS thread
-/// @return 0; -ESRCH if there is no such green thread (any more); -EINVAL if it is detached already, a
-///         root, or being joined; GH_EWRONGTHREAD
-/// @thread hub
+/// @param thread  a green thread. That of another OS thread is detached when that runs its hub, if it can
+///                be then
+/// @return 0; -ESRCH if there is no such green thread (any more), as far as is known here; -EINVAL if it
+///         is detached already, a root, or being joined
+/// @thread any
 /// @suspends no
 /// @since 0.1
 #[no_mangle]
 pub unsafe extern "C" fn gh_detach(thread: gh_thread) -> c_int {
-    guard_pure(|| hub_of(thread)?.detach(Id(thread)).map(|()| 0))
+    guard(|| {
+        match hub_of(thread).and_then(|hub| hub.detach(Id(thread))) {
+            Err(Error::WRONG_THREAD) => hub::detach_elsewhere(Id(thread)),
+            done => done,
+        }
+        .map(|()| 0)
+    })
 }
 
 /// Cancels a green thread: its waiting call returns -ECANCELED, and so does every later call of its
 /// that may suspend, until its entry returns. It is asked, not stopped.
 ///
-/// @param thread  a green thread of the calling OS thread, possibly the caller
+/// @param thread  a green thread, possibly the caller. That of another OS thread is cancelled when that
+///                runs its hub
 /// @return 0, also if it has ended and was not joined; -ESRCH if there is no such green thread (any
-///         more); -EINVAL for a root; GH_EWRONGTHREAD
-/// @thread hub
+///         more), as far as is known here; -EINVAL for a root
+/// @thread any
 /// @suspends no
 /// @since 0.1
 #[no_mangle]
 pub unsafe extern "C" fn gh_cancel(thread: gh_thread) -> c_int {
-    guard_pure(|| hub_of(thread)?.cancel(Id(thread)).map(|()| 0))
+    guard(|| {
+        match hub_of(thread).and_then(|hub| hub.cancel(Id(thread))) {
+            Err(Error::WRONG_THREAD) => hub::cancel_elsewhere(Id(thread)),
+            done => done,
+        }
+        .map(|()| 0)
+    })
 }
 
 /// Shields the calling green thread from cancellation, for clean-up that must wait itself, or ends the

@@ -125,6 +125,9 @@ impl Drop for AtExit {
             dispose(hub);
         } else {
             hub.remote.retire();
+            // Nobody else will answer who waits for its green threads.
+            hub.joiners.take();
+            hub.remote.drop_mail();
             tls::set(ptr::null_mut());
             // Nobody will ever wait there again.
             if let Ok(descriptor) = hub.poller.descriptor() {

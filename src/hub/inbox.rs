@@ -5,6 +5,7 @@
 //! list of its own, so that a post neither allocates nor locks and may come from a signal handler.
 
 use crate::hub::callback::Callback;
+use crate::hub::remote::{Order, Reply};
 use crate::slab::Id;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -15,14 +16,45 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 pub(super) const CAPACITY: usize = 1024;
 
 /// One message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Message {
     /// Run this on the hub. The handle tells a post to an earlier hub of the same number.
-    Post { handle: usize, callback: Callback, argument: *mut c_void },
+    Post {
+        handle: usize,
+        callback: Callback,
+        argument: *mut c_void,
+    },
     /// Another hub has closed a descriptor that was registered here.
-    Closed { fd: c_int, generation: u32 },
+    Closed {
+        fd: c_int,
+        generation: u32,
+    },
     /// A wait of a green thread of this hub is over.
-    Wake { id: Id, ticket: u32 },
+    Wake {
+        id: Id,
+        ticket: u32,
+    },
+    /// Make a green thread here.
+    Spawn {
+        handle: usize,
+        order: Order,
+        reply: Option<Reply>,
+    },
+    /// Tell the end of a green thread of this hub, or no more.
+    Join {
+        id: Id,
+        reply: Reply,
+    },
+    GiveUpJoin {
+        id: Id,
+        question: usize,
+    },
+    Cancel {
+        id: Id,
+    },
+    Detach {
+        id: Id,
+    },
 }
 
 #[derive(Debug)]
@@ -91,7 +123,7 @@ impl Inbox {
 
     /// Takes all messages, oldest first. Only the hub's OS thread calls this.
     pub(super) fn drain(&self, mut each: impl FnMut(Message)) {
-        let mut newest = self.head.swap(ptr::null_mut(), Ordering::AcqRel);
+        let mut newest = self.head.swap(ptr::null_mut(), Ordering::SeqCst);
         let mut oldest: *mut Node = ptr::null_mut();
         while !newest.is_null() {
             // SAFETY: published nodes stay valid until this function gives them back, and after the

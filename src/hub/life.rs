@@ -19,6 +19,16 @@ pub(crate) struct SpawnOptions<'a> {
     pub(crate) detached: bool,
 }
 
+impl SpawnOptions<'_> {
+    /// What can be told before a stack is at hand.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.stack_size != 0 {
+            stack::slot_size(self.stack_size)?;
+        }
+        check_name(self.name.unwrap_or(&[]))
+    }
+}
+
 impl Hub {
     /// Makes a green thread, ready behind all others.
     pub(crate) fn spawn(
@@ -30,8 +40,8 @@ impl Hub {
         if self.draining.get() {
             return Err(Error::ECANCELED);
         }
+        options.check()?;
         let name = options.name.unwrap_or(&[]);
-        check_name(name)?;
         let size = match options.stack_size {
             0 => self.options.stack_size,
             wish => stack::slot_size(wish)?,
@@ -82,6 +92,9 @@ impl Hub {
             self.forget(thread);
             return;
         }
+        if self.end_for_elsewhere(thread) {
+            return;
+        }
         // SAFETY: a joiner is parked in `join` until this unpark; what else wakes it takes it off.
         if let Some(joiner) = unsafe { thread.joiner.get().as_ref() } {
             self.unpark(joiner, Wake::Ready);
@@ -89,7 +102,7 @@ impl Hub {
     }
 
     /// Drops the control block of an ended thread: its id is stale from now on.
-    fn forget(&self, thread: &Thread) {
+    pub(super) fn forget(&self, thread: &Thread) {
         // SAFETY: ended, so that neither the ring nor the wheel nor a queue holds it, and nobody joins
         // it; the callers do not use the reference again.
         unsafe { self.threads.remove(thread.id) };
@@ -98,7 +111,10 @@ impl Hub {
     /// Waits for a thread's end and takes its result.
     pub(crate) fn join(&self, id: Id, deadline: Nanos) -> Result<*mut c_void> {
         let caller = self.suspender()?;
-        let target = self.thread(id)?;
+        let target = match self.thread(id) {
+            Err(Error::WRONG_THREAD) => return self.join_elsewhere(id, deadline),
+            found => found?,
+        };
         if ptr::eq(caller, target) {
             return Err(Error::EDEADLK);
         }

@@ -8,6 +8,7 @@
 //! * `ready` — the ring of threads that can run.
 //! * `park` — to wait, to wake, to yield.
 //! * `life` — spawn, end, join, detach, cancel.
+//! * `remote` — the same, asked for by other OS threads.
 //! * `descriptors` — what is known of each descriptor, here and across hubs.
 //! * `waker` — to end a wait from another OS thread.
 //! * `objects` — what is to be known of the locks and channels that are built on the hub.
@@ -29,6 +30,7 @@ mod park;
 mod readiness;
 mod ready;
 mod registry;
+mod remote;
 mod report;
 mod run;
 mod waker;
@@ -39,6 +41,7 @@ pub(crate) use life::SpawnOptions;
 pub(crate) use objects::{observe, Description, Observer};
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
+pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, spawn_away};
 pub(crate) use run::Outcome;
 pub(crate) use waker::Waker;
 
@@ -56,7 +59,8 @@ use descriptors::Descriptors;
 use pace::Pace;
 use ready::Ready;
 use registry::Remote;
-use std::cell::Cell;
+use remote::Joiners;
+use std::cell::{Cell, RefCell};
 
 /// What `gh_hub_options` sets, defaults filled in.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +117,8 @@ pub(crate) struct Hub {
     embedded: Cell<bool>,
     counters: Counters,
 
+    /// Who joins green threads of this hub from other OS threads.
+    joiners: RefCell<Joiners>,
     timers: Slab<Timer>,
     threads: Slab<Thread>,
     stacks: Pool,
@@ -154,6 +160,7 @@ impl Hub {
             draining: Cell::new(false),
             embedded: Cell::new(false),
             counters: Counters::default(),
+            joiners: RefCell::new(Joiners::new()),
             timers: Slab::new(Kind::Timer, number, remote.timer_floor()),
             threads: Slab::new(Kind::Thread, number, remote.thread_floor()),
             stacks: Pool::new(options.guard, options.warm_stacks),

@@ -100,7 +100,12 @@ impl Remote {
 
     /// Makes the handle stale, and keeps the number out of use: its green threads were abandoned.
     pub(super) fn retire(&self) {
-        self.handle.store(0, Ordering::Release);
+        self.handle.store(0, Ordering::SeqCst);
+    }
+
+    /// Drops what has come, which tells who waits for an answer that there will be none.
+    pub(super) fn drop_mail(&self) {
+        self.inbox.drain(drop);
     }
 
     pub(super) fn number(&self) -> u16 {
@@ -175,12 +180,18 @@ impl Remote {
         self.send(Message::Wake { id, ticket });
     }
 
-    /// Sends a message that must arrive if the hub lives. Allocates.
-    pub(super) fn send(&self, message: Message) {
-        if self.handle.load(Ordering::Acquire) != 0 {
-            self.inbox.push_allocated(message);
-            self.wake();
+    /// Sends a message that must arrive if the hub lives; false if it does not. Allocates.
+    ///
+    /// Looks again afterwards: a hub that goes makes its handle stale first and drops its messages then,
+    /// so that a message is read, or dropped, or this says that it may be lost.
+    pub(super) fn send(&self, message: Message) -> bool {
+        let handle = self.handle.load(Ordering::SeqCst);
+        if handle == 0 {
+            return false;
         }
+        self.inbox.push_allocated(message);
+        self.wake();
+        self.handle.load(Ordering::SeqCst) == handle
     }
 
     pub(super) fn send_closed(&self, fd: c_int, generation: u32) {
@@ -206,7 +217,7 @@ pub(super) fn is_alive(number: u16) -> bool {
     by_number(number).is_some_and(|remote| remote.handle.load(Ordering::Acquire) != 0)
 }
 
-fn remote_of(handle: usize) -> Result<&'static Remote> {
+pub(super) fn remote_of(handle: usize) -> Result<&'static Remote> {
     if handle == 0 {
         return Err(Error::EINVAL);
     }

@@ -222,6 +222,12 @@ impl Hub {
             }
             Message::Closed { fd, generation } => self.closed_elsewhere(fd, generation),
             Message::Wake { id, ticket } => self.woken_from_elsewhere(id, ticket),
+            Message::Spawn { handle, order, reply } => self.spawn_ordered(handle, order, reply),
+            Message::Join { id, reply } => self.joined_from_elsewhere(id, reply),
+            Message::GiveUpJoin { id, question } => self.join_given_up(id, question),
+            // Gone meanwhile, or joined: what was wanted is so already, and nobody waits to hear it.
+            Message::Cancel { id } => drop(self.cancel(id)),
+            Message::Detach { id } => drop(self.detach(id)),
         });
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn wait(handle: usize, deadline: Nanos) -> Result<bool> {
         barrier.waiting = 0;
         barrier.queue.grant_all(Outcome::Granted);
         drop(barrier);
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(true);
     }
     super::check_deadline(hub, deadline)?;

@@ -164,7 +164,7 @@ pub(crate) unsafe fn send(handle: usize, item: *const u8, deadline: Nanos) -> Re
     if let Some(done) = unsafe { channel.send_now(item) } {
         drop(channel);
         done?;
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(());
     }
     super::check_deadline(hub, deadline)?;
@@ -182,7 +182,7 @@ pub(crate) unsafe fn receive(handle: usize, item: *mut u8, deadline: Nanos) -> R
     if let Some(done) = unsafe { channel.receive_now(item) } {
         drop(channel);
         done?;
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(());
     }
     super::check_deadline(hub, deadline)?;

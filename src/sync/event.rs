@@ -46,7 +46,7 @@ pub(crate) fn wait(handle: usize, deadline: Nanos) -> Result<()> {
     if event.set {
         event.set = !event.automatic;
         drop(event);
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(());
     }
     super::check_deadline(hub, deadline)?;

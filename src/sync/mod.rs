@@ -24,7 +24,7 @@ mod waiter;
 
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub::{self, enter, Description, Hub, Observer};
+use crate::hub::{self, enter, Hub, Observer};
 use crate::slab::Id;
 use crate::thread::{Reason, Thread};
 use objects::Body;
@@ -42,12 +42,6 @@ fn caller() -> Result<(&'static Hub, &'static Thread)> {
 fn runner() -> Result<(&'static Hub, &'static Thread)> {
     let hub = enter()?;
     Ok((hub, hub.running().ok_or(Error::NOT_GREEN)?))
-}
-
-/// Counts a call that did not have to wait, as the hub's budget demands.
-#[inline]
-fn spend(hub: &Hub, thread: &Thread) {
-    hub.spend(thread);
 }
 
 /// Fails with what a deadline in the past means, before anybody is queued for nothing.
@@ -72,10 +66,7 @@ fn attach() {
     static ATTACHED: Once = Once::new();
     ATTACHED.call_once(|| {
         hub::observe(Observer {
-            describe: |handle| {
-                let (word, name, holder) = objects::describe(handle)?;
-                Some(Description { word, name, holder })
-            },
+            describe: objects::describe,
             ended: |holder| {
                 objects::for_each(|_, body| match body {
                     Body::Mutex(mutex) => mutex.holder_ended(holder),

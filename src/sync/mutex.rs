@@ -79,7 +79,7 @@ pub(crate) fn lock(handle: usize, deadline: Nanos) -> Result<()> {
         Some(Ok(())) => {
             drop(mutex);
             hold(thread);
-            super::spend(hub, thread);
+            hub.spend(thread);
             Ok(())
         }
         Some(Err(error)) => Err(error),

@@ -15,6 +15,8 @@ use super::semaphore::Semaphore;
 use super::wait_group::WaitGroup;
 use super::waiter::{Outcome, Queue};
 use crate::error::{Error, Result};
+use crate::hub::Description;
+use crate::slab::Id;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
@@ -31,7 +33,7 @@ pub(super) trait Object: Sized + 'static {
     /// Calls `each` for every queue in which threads may wait.
     fn queues(&self, each: &mut dyn FnMut(&Queue));
     /// Who holds it, if it can be held.
-    fn holder(&self) -> Option<crate::slab::Id> {
+    fn holder(&self) -> Option<Id> {
         None
     }
 }
@@ -51,7 +53,7 @@ macro_rules! bodies {
                 match self { Body::Free => {} $(Body::$kind(object) => object.queues(each),)* }
             }
 
-            pub(super) fn holder(&self) -> Option<crate::slab::Id> {
+            pub(super) fn holder(&self) -> Option<Id> {
                 match self { Body::Free => None, $(Body::$kind(object) => object.holder(),)* }
             }
         }
@@ -296,12 +298,14 @@ impl<T: Object> DerefMut for Locked<T> {
     }
 }
 
-/// What a report says of an object: its kind, its name, who holds it.
-pub(super) fn describe(
-    handle: usize,
-) -> Option<(&'static str, Box<[u8]>, Option<crate::slab::Id>)> {
+/// What a report says of an object.
+pub(super) fn describe(handle: usize) -> Option<Description> {
     let (_, contents) = lookup(handle).ok()?;
-    Some((contents.body.word(), contents.name.clone(), contents.body.holder()))
+    Some(Description {
+        word: contents.body.word(),
+        name: contents.name.clone(),
+        holder: contents.body.holder(),
+    })
 }
 
 /// Calls `visit` for every object there is.

@@ -42,7 +42,7 @@ pub(crate) fn run(
     match once.state {
         State::Done => {
             drop(once);
-            super::spend(hub, thread);
+            hub.spend(thread);
             return Ok(());
         }
         State::Running(id) if id == thread.id => return Err(Error::EDEADLK),

@@ -91,7 +91,7 @@ pub(crate) fn lock(handle: usize, mode: Mode, deadline: Nanos) -> Result<()> {
         lock.admit(mode, thread.id);
         drop(lock);
         hold(thread, mode);
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(());
     }
     super::check_deadline(hub, deadline)?;

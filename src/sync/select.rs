@@ -69,7 +69,7 @@ pub(crate) unsafe fn select(cases: &[Case], deadline: Nanos) -> Result<Won> {
     // SAFETY: the caller vouches for the items.
     if let Some(won) = unsafe { select.try_all(&mut locked)? } {
         drop(locked);
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(won);
     }
     if select.is_empty() && deadline == crate::clock::NEVER {
@@ -166,15 +166,16 @@ impl Select<'_> {
         // Looked at together with the channels: a descriptor that is always ready must not hide them.
         self.ready_descriptor()?;
         for case in self.order() {
-            // SAFETY: the caller vouches for the items.
             let result = match self.cases[case] {
                 Case::Nothing => None,
-                Case::Send { channel, item } => unsafe {
-                    locked[self.place(channel)].send_now(item)
-                },
-                Case::Receive { channel, item } => unsafe {
-                    locked[self.place(channel)].receive_now(item)
-                },
+                Case::Send { channel, item } => {
+                    // SAFETY: the caller vouches for the items.
+                    unsafe { locked[self.place(channel)].send_now(item) }
+                }
+                Case::Receive { channel, item } => {
+                    // SAFETY: as above.
+                    unsafe { locked[self.place(channel)].receive_now(item) }
+                }
                 Case::Readable(_) | Case::Writable(_) => {
                     (self.fds[case].revents != 0).then_some(Ok(()))
                 }

@@ -34,7 +34,7 @@ pub(crate) fn wait(handle: usize, deadline: Nanos) -> Result<()> {
     if semaphore.permits > 0 {
         semaphore.permits -= 1;
         drop(semaphore);
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(());
     }
     super::check_deadline(hub, deadline)?;

@@ -41,7 +41,7 @@ pub(crate) fn wait(handle: usize, deadline: Nanos) -> Result<()> {
     let group = objects::open::<WaitGroup>(handle)?;
     if group.count == 0 {
         drop(group);
-        super::spend(hub, thread);
+        hub.spend(thread);
         return Ok(());
     }
     super::check_deadline(hub, deadline)?;
