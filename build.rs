@@ -26,6 +26,7 @@ const SECTIONS: &[&str] = &[
     "socket",
     "stream",
     "endpoint",
+    "group",
 ];
 
 const HEADER: &str = "include/greenhub.h";

@@ -157,6 +157,11 @@ typedef struct gh_cond gh_cond;
 typedef struct gh_event gh_event;
 
 /**
+ * A number of hubs, each on an OS thread of its own. An opaque handle, never to be dereferenced.
+ */
+typedef struct gh_group gh_group;
+
+/**
  * The hub of one OS thread: an opaque handle, never to be dereferenced. A handle kept after
  * gh_hub_free() is recognised as such, and gives GH_ENOHUB.
  */
@@ -389,6 +394,34 @@ typedef struct gh_select_case {
      */
     uint32_t reserved;
 } gh_select_case;
+
+/**
+ * How a group is to be. Zero in a member means the default.
+ */
+typedef struct gh_group_options {
+    /**
+     * sizeof(gh_group_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * How many hubs, at most 1024. Default: as many as the process may use cores.
+     */
+    uint32_t hubs;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * (borrow) How each hub is to be. Default: as by gh_hub_new() without options.
+     */
+    const struct gh_hub_options *hub;
+} gh_group_options;
+
+/**
+ * What gh_group_serve() calls for each connection, on a green thread of its own. The descriptor is its
+ * to close, with gh_close(). It must return: not throw, not longjmp out.
+ */
+typedef void (*gh_service)(int fd, void *arg);
 
 #ifdef __cplusplus
 extern "C" {
@@ -1917,6 +1950,107 @@ int gh_unix_connect(const char *path,
  */
 int gh_udp_bind(const char *host,
                 int port);
+
+/**
+ * Starts a group: an OS thread for each hub, which runs it until gh_group_free().
+ *
+ * @param group    (out, own) the group; gh_group_free() frees it
+ * @param options  (borrow) how it is to be; NULL for the defaults
+ * @return 0; -EINVAL for NULL, more than 1024 hubs, or options of the hubs that are none; -E2BIG if a
+ *         struct is longer than the library knows and not zero there; what gh_hub_new() gives; -EAGAIN
+ *         if the system has no OS thread left
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_group_new(struct gh_group **group,
+                 const struct gh_group_options *options);
+
+/**
+ * Cancels all green threads of a group, runs them until they have ended, and frees its hubs and their
+ * OS threads.
+ *
+ * @param group     (take) what gh_group_new() made; it is kept after a failure
+ * @param deadline  how long the green threads may take
+ * @return 0; -EBUSY if some have not ended: hubs without any are gone then, and it can be tried again;
+ *         -EINVAL for NULL, or a group that was freed; -EDEADLK on a green thread of the group;
+ *         -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_group_free(struct gh_group *group,
+                  int64_t deadline);
+
+/**
+ * Tells how many hubs a group has.
+ *
+ * @param group  (borrow) what gh_group_new() made
+ * @return the number; -EINVAL for NULL, or a group that was freed
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_group_len(struct gh_group *group);
+
+/**
+ * Gives one of the hubs of a group, for gh_spawn_on() and gh_post().
+ *
+ * @param group  (borrow) what gh_group_new() made
+ * @param index  from 0 on
+ * @return (borrow) the hub, which is the group's to free; NULL if there is none
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+struct gh_hub *gh_group_hub(struct gh_group *group, size_t index);
+
+/**
+ * Makes a green thread on one of the hubs of a group, taking turns.
+ *
+ * @param group     (borrow) what gh_group_new() made
+ * @param thread    (out) its id, for gh_join() or gh_detach(); NULL detaches it, and does not wait: if
+ *                  the hub has no memory for it then, it is never run
+ * @param options   (borrow) how it is to be; NULL for the defaults
+ * @param entry     what it runs
+ * @param arg       (keep) passed to the entry; never touched
+ * @param deadline  how long to wait; after a failure it is not made
+ * @return 0; what gh_spawn_on() gives; -EINVAL also for NULL, or a group that was freed
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_group_spawn(struct gh_group *group,
+                   gh_thread *thread,
+                   const struct gh_spawn_options *options,
+                   gh_entry entry,
+                   void *arg,
+                   int64_t deadline);
+
+/**
+ * Serves a TCP port on all hubs of a group: each has a listener of its own (SO_REUSEPORT), and a green
+ * thread for each connection that the kernel gives it. Until gh_group_free().
+ *
+ * @param group     (borrow) what gh_group_new() made
+ * @param host      (borrow) a numeric IPv4 or IPv6 address; NULL for every address of the machine
+ * @param port      0 to 65535; 0 lets the kernel choose
+ * @param backlog   connections that may wait to be accepted, per hub; 0 for the system's usual number
+ * @param service   what is called for each connection
+ * @param arg       (keep) passed to it; never touched
+ * @param deadline  how long to wait until all hubs serve; after a failure none does
+ * @return the port; what gh_tcp_listen() and gh_spawn_on() give; -EINVAL also for NULL, or a group that
+ *         was freed
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_group_serve(struct gh_group *group,
+                   const char *host,
+                   int port,
+                   int backlog,
+                   gh_service service,
+                   void *arg,
+                   int64_t deadline);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -35,4 +35,6 @@ mod sync;
 
 mod net;
 
+mod group;
+
 pub mod ffi;

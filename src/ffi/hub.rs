@@ -112,6 +112,15 @@ fn parse(raw: Option<gh_hub_options>) -> Result<Options> {
     Ok(options)
 }
 
+/// What the options of a hub say, the defaults for null.
+///
+/// # Safety
+/// `options` is null, or good for as many bytes as it says.
+pub(super) unsafe fn hub_options(options: *const gh_hub_options) -> Result<Options> {
+    // SAFETY: the caller vouches for it.
+    parse(unsafe { options::read(options) }?)
+}
+
 /// Makes the hub of the calling OS thread. Only for options of one's own: every call that needs a hub
 /// makes one with the defaults.
 ///
@@ -130,7 +139,7 @@ pub unsafe extern "C" fn gh_hub_new(
 ) -> c_int {
     guard(|| {
         // SAFETY: the caller lends the struct for as many bytes as it says.
-        let options = parse(unsafe { options::read(options) }?)?;
+        let options = unsafe { hub_options(options) }?;
         let made = hub::create(options)?;
         if !hub.is_null() {
             // SAFETY: the caller lends the place.

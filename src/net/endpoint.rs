@@ -54,9 +54,12 @@ fn backlog(wish: c_int) -> Result<c_int> {
 }
 
 /// A bound socket: at the host's address, or at every address of the machine.
-fn bound(kind: c_int, host: Option<&CStr>, port: u16) -> Result<Owned> {
+fn bound(kind: c_int, host: Option<&CStr>, port: u16, shared: bool) -> Result<Owned> {
     let bind = |address: &Address| {
         let socket = Owned::socket(address.family(), kind)?;
+        if shared {
+            socket.set(libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+        }
         if kind == libc::SOCK_STREAM {
             socket.set(libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
         }
@@ -81,10 +84,33 @@ fn bound(kind: c_int, host: Option<&CStr>, port: u16) -> Result<Owned> {
 
 /// A TCP socket that listens. Port 0 lets the kernel choose.
 pub(crate) fn tcp_listen(host: Option<&CStr>, port: c_int, wish: c_int) -> Result<c_int> {
+    listener(host, port, wish, false)
+}
+
+/// One of several that listen at the same port.
+pub(crate) fn tcp_listen_shared(host: Option<&CStr>, port: c_int, wish: c_int) -> Result<c_int> {
+    listener(host, port, wish, true)
+}
+
+fn listener(host: Option<&CStr>, port: c_int, wish: c_int, shared: bool) -> Result<c_int> {
     let (port, backlog) = (address::port(port)?, backlog(wish)?);
-    let socket = bound(libc::SOCK_STREAM, host, port)?;
+    let socket = bound(libc::SOCK_STREAM, host, port, shared)?;
     connection::listen(socket.0, backlog)?;
     Ok(socket.let_go())
+}
+
+/// The port that an IPv4 or IPv6 socket is bound to.
+pub(crate) fn port_of(fd: c_int) -> Result<c_int> {
+    // SAFETY: all zeroes is a valid address, of no family.
+    let mut address: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    let place = (&raw mut address).cast::<libc::sockaddr>();
+    // SAFETY: both are valid, and the length says how much room there is.
+    retry(|| unsafe { libc::getsockname(fd, place, &mut length) })?;
+    // The port has the same place in sockaddr_in and in sockaddr_in6.
+    // SAFETY: the storage is larger than both and aligned for them.
+    let port = unsafe { (*place.cast::<libc::sockaddr_in>()).sin_port };
+    Ok(c_int::from(u16::from_be(port)))
 }
 
 /// A TCP connection.
@@ -115,5 +141,5 @@ fn connected(address: &Address, deadline: Nanos) -> Result<c_int> {
 
 /// A UDP socket bound to an address.
 pub(crate) fn udp_bind(host: Option<&CStr>, port: c_int) -> Result<c_int> {
-    bound(libc::SOCK_DGRAM, host, address::port(port)?).map(Owned::let_go)
+    bound(libc::SOCK_DGRAM, host, address::port(port)?, false).map(Owned::let_go)
 }

@@ -48,9 +48,33 @@ FIELD(gh_stats, stacks_cold, 96, 8);
 FIELD(gh_stats, stack_size, 104, 8);
 FIELD(gh_stats, guard, 112, 8);
 
+_Static_assert(sizeof(gh_select_case) == 32, "gh_select_case has another size");
+FIELD(gh_select_case, channel, 0, 8);
+FIELD(gh_select_case, item, 8, 8);
+FIELD(gh_select_case, fd, 16, 4);
+FIELD(gh_select_case, op, 20, 4);
+FIELD(gh_select_case, result, 24, 4);
+FIELD(gh_select_case, reserved, 28, 4);
+
+_Static_assert(sizeof(gh_group_options) == 24, "gh_group_options has another size");
+FIELD(gh_group_options, size, 0, 8);
+FIELD(gh_group_options, hubs, 8, 4);
+FIELD(gh_group_options, reserved, 12, 4);
+FIELD(gh_group_options, hub, 16, 8);
+
+_Static_assert(sizeof(gh_key) == 4 && (gh_key)-1 > 0, "gh_key is a uint32_t");
 _Static_assert(sizeof(gh_thread) == 8 && (gh_thread)-1 > 0, "gh_thread is a uint64_t");
 _Static_assert(sizeof(gh_timer) == 8 && (gh_timer)-1 > 0, "gh_timer is a uint64_t");
 _Static_assert(sizeof(gh_entry) == 8 && sizeof(gh_callback) == 8, "callbacks are pointers");
+
+VALUE(GH_MUTEX_RECURSIVE, 1);
+VALUE(GH_EVENT_AUTO, 1);
+VALUE(GH_EVENT_SET, 2);
+VALUE(GH_SELECT_NONE, 0);
+VALUE(GH_SELECT_SEND, 1);
+VALUE(GH_SELECT_RECV, 2);
+VALUE(GH_SELECT_READ, 3);
+VALUE(GH_SELECT_WRITE, 4);
 
 VALUE(GH_EPANIC, -10001);
 VALUE(GH_ENOTGREEN, -10002);
