@@ -12,9 +12,10 @@ import sys
 from harness import BenchError, machine, report
 from harness.build import Builder
 from harness.session import Session
-from suites import echo, memory, scheduler, timers
+from suites import echo, memory, objects, scheduler, timers
 
-SUITES = (("echo", echo), ("memory", memory), ("scheduler", scheduler), ("timers", timers))
+SUITES = (("echo", echo), ("memory", memory), ("scheduler", scheduler), ("objects", objects),
+          ("timers", timers))
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
