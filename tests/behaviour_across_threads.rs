@@ -310,3 +310,32 @@ fn four_os_threads_spawn_and_join_on_each_other() {
         }
     });
 }
+
+#[test]
+fn an_os_thread_that_ends_breaks_the_locks_it_leaves_behind() {
+    with_hub(|| {
+        let (mut mutex, mut semaphore) = (null_mut(), null_mut());
+        assert_eq!(c!(gh_mutex_new(&mut mutex, null(), 0)), 0);
+        assert_eq!(c!(gh_sem_new(&mut semaphore, null(), 0, 0)), 0);
+        let sent = Sent((mutex, semaphore));
+        on_another_os_thread(move || {
+            let (mutex, semaphore) = sent.get();
+            spawn(move || {
+                assert_eq!(c!(gh_mutex_lock(mutex, GH_NEVER)), 0);
+                sleep_until(GH_NEVER);
+            });
+            spawn(move || {
+                c!(gh_sem_wait(semaphore, GH_NEVER));
+            });
+            yield_now();
+        });
+        assert_eq!(i64::from(c!(gh_mutex_lock(mutex, GH_NEVER))), -i64::from(libc::EOWNERDEAD));
+        assert_eq!(c!(gh_mutex_recover(mutex)), 0);
+        assert_eq!(c!(gh_mutex_unlock(mutex)), 0);
+        // Its waiter will never run: the permit is for somebody who does.
+        assert_eq!(c!(gh_sem_post(semaphore)), 0);
+        assert_eq!(c!(gh_sem_wait(semaphore, after_ms(10_000))), 0);
+        assert_eq!(c!(gh_mutex_free(mutex)), 0);
+        assert_eq!(c!(gh_sem_free(semaphore)), 0);
+    });
+}

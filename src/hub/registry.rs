@@ -108,6 +108,11 @@ impl Remote {
         self.inbox.drain(drop);
     }
 
+    #[inline]
+    pub(super) fn is_alive(&self) -> bool {
+        self.handle.load(Ordering::Relaxed) != 0
+    }
+
     pub(super) fn number(&self) -> u16 {
         self.number
     }

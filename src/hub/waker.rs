@@ -56,6 +56,13 @@ impl Waker {
         self.id
     }
 
+    /// Whether its hub is still there. One whose OS thread has ended with live green threads will never
+    /// run them again: what is handed to them is lost.
+    #[inline]
+    pub(crate) fn is_reachable(&self) -> bool {
+        self.remote.is_alive()
+    }
+
     /// Ends the wait. Locks nothing, and suspends nobody.
     ///
     /// # Safety

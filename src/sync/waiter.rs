@@ -112,10 +112,11 @@ impl Waiter {
         }
     }
 
-    /// Claims the wait. After a success the caller ends what it was for and calls `wake`.
+    /// Claims the wait. After a success the caller ends what it was for and calls `wake`. Fails also for a
+    /// thread that will never run again.
     pub(super) fn claim(&self, outcome: Outcome) -> bool {
         // SAFETY: the claim lies beside the waiter, which is queued or has just been taken out.
-        unsafe { (*self.claim).take(outcome, self.case) }
+        self.waker.is_reachable() && unsafe { (*self.claim).take(outcome, self.case) }
     }
 
     /// # Safety
