@@ -1,16 +1,12 @@
 //! Making sockets, and connecting them.
 
-use crate::clock::{self, Nanos};
+use super::pause;
+use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub::{self, adopt, enter, perform, Direction};
+use crate::hub::{adopt, enter, perform, Direction};
 use crate::sys::{errno, retry};
 use libc::{sockaddr, socklen_t};
 use std::ffi::c_int;
-
-/// A Unix socket whose listener's backlog is full says EAGAIN and gives no event later: it is tried
-/// again after this long, then after twice as long, up to the longest.
-const SHORTEST_PAUSE: Nanos = 1_000_000;
-const LONGEST_PAUSE: Nanos = 32_000_000;
 
 /// A socket, non-blocking and closed on exec.
 pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> Result<c_int> {
@@ -32,37 +28,23 @@ pub(crate) unsafe fn connect(
     let mine = enter()?;
     mine.suspender()?;
     mine.ensure_nonblocking(socket)?;
-    let mut pause = SHORTEST_PAUSE;
-    let stamp = hub::stamp(socket);
-    loop {
-        // SAFETY: the caller vouches for the address.
-        match unsafe { attempt(socket, address, length) } {
-            Ok(()) => return Ok(()),
-            // An interrupted connect goes on by itself.
-            Err(Error::EINPROGRESS | Error::EALREADY | Error::EINTR) => break,
-            Err(Error::EAGAIN) => {
-                let until = clock::after_ns(pause).min(deadline);
-                if until <= clock::now() {
-                    return Err(Error::ETIMEDOUT);
-                }
-                mine.sleep(until)?;
-                if hub::stamp(socket) != stamp {
-                    // Closed meanwhile: the number may be another's.
-                    return Err(Error::EBADF);
-                }
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            Err(error) => return Err(error),
-        }
+    // SAFETY: the caller vouches for the address.
+    let attempt = move || unsafe { attempt(socket, address, length) };
+    let done = match attempt() {
+        // A Unix socket whose listener's backlog is full.
+        Err(Error::EAGAIN) => pause::retry(socket, deadline, attempt),
+        done => done,
+    };
+    match done {
+        // An interrupted connect goes on by itself.
+        Err(Error::EINPROGRESS | Error::EALREADY | Error::EINTR) => {}
+        done => return done.map(drop),
     }
     // A second connect(2) tells how the first one ends, and makes the kernel take note of it.
-    perform(socket, Direction::Write, deadline, 0, move || {
-        // SAFETY: the caller vouches for the address.
-        match unsafe { attempt(socket, address, length) } {
-            Ok(()) | Err(Error::EISCONN) => Ok(0),
-            Err(Error::EINPROGRESS | Error::EALREADY | Error::EINTR) => Err(Error::EAGAIN),
-            Err(error) => Err(error),
-        }
+    perform(socket, Direction::Write, deadline, 0, move || match attempt() {
+        Err(Error::EISCONN) => Ok(0),
+        Err(Error::EINPROGRESS | Error::EALREADY | Error::EINTR) => Err(Error::EAGAIN),
+        done => done,
     })
     .map(drop)
 }
@@ -71,10 +53,10 @@ pub(crate) unsafe fn connect(
 ///
 /// # Safety
 /// `address` is readable for `length` bytes.
-unsafe fn attempt(socket: c_int, address: *const sockaddr, length: socklen_t) -> Result<()> {
+unsafe fn attempt(socket: c_int, address: *const sockaddr, length: socklen_t) -> Result<isize> {
     // SAFETY: the caller vouches for the address.
     match unsafe { libc::connect(socket, address, length) } {
-        0 => Ok(()),
+        0 => Ok(0),
         _ => Err(Error::errno(errno::last())),
     }
 }

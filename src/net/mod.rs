@@ -1,16 +1,22 @@
 //! Sockets and other descriptors: the POSIX calls, made cooperative on `hub::perform`.
 //!
 //! * `stream` — recv, send and their kin; read, write and theirs.
+//! * `addressed` — sending to an address, whose owner may be full.
+//! * `passed` — descriptors that arrive in messages.
 //! * `whole` — all of a buffer.
 //! * `sendfile` — from a file to a descriptor.
 //! * `connection` — socket, connect, listen, accept, shutdown.
 //! * `endpoint` — the short ways in: a listening or connected descriptor in one call.
 //! * `address` — numeric addresses.
 //! * `poll` — several descriptors at once.
+//! * `pause` — trying again, where no event tells when.
 
 pub(crate) mod address;
+mod addressed;
 pub(crate) mod connection;
 pub(crate) mod endpoint;
+mod passed;
+mod pause;
 pub(crate) mod poll;
 pub(crate) mod sendfile;
 pub(crate) mod stream;

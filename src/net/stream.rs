@@ -3,9 +3,10 @@
 //! Sockets are never put into another mode: MSG_DONTWAIT makes the single call non-blocking whatever
 //! the descriptor's mode, which may be shared with other processes.
 
+use super::{addressed, passed};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub::{adopt, enter, perform, perform_once, Direction};
+use crate::hub::{enter, perform, perform_once, Direction};
 use crate::sys::fd::{self, Kind};
 use crate::sys::{retry, sigpipe, wait};
 use libc::{iovec, msghdr, sockaddr, socklen_t};
@@ -32,9 +33,15 @@ fn asked(length: usize, flags: c_int) -> usize {
     }
 }
 
+/// A caller's flags, with those under which a call neither waits nor raises SIGPIPE.
+#[inline(always)]
+pub(super) fn quiet(flags: c_int) -> c_int {
+    flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL
+}
+
 /// A socket call, with the meaning that the caller's own flags have.
 #[inline(always)]
-fn socket_call(
+pub(super) fn socket_call(
     fd: c_int,
     direction: Direction,
     flags: c_int,
@@ -42,8 +49,7 @@ fn socket_call(
     deadline: Nanos,
     call: impl Fn(c_int) -> isize + Copy,
 ) -> Result<isize> {
-    let quiet = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-    let attempt = move || retry(|| call(quiet));
+    let attempt = move || retry(|| call(quiet(flags)));
     if flags & IMMEDIATE != 0 {
         return perform_once(attempt);
     }
@@ -121,7 +127,8 @@ pub(crate) unsafe fn sendto(
     (address, address_length): (*const sockaddr, socklen_t),
     deadline: Nanos,
 ) -> Result<isize> {
-    socket_call(fd, Direction::Write, flags, asked(length, flags), deadline, move |flags| {
+    let names = move || !address.is_null();
+    addressed::send(fd, flags, asked(length, flags), deadline, names, move |flags| {
         // SAFETY: the caller vouches for both.
         unsafe { libc::sendto(fd, buffer, length, flags, address, address_length) }
     })
@@ -140,30 +147,8 @@ pub(crate) unsafe fn recvmsg(
         unsafe { libc::recvmsg(fd, message, flags) }
     })?;
     // SAFETY: the kernel has filled the message in.
-    unsafe { adopt_passed(&*message) };
+    unsafe { passed::adopt_all(&*message) };
     Ok(count)
-}
-
-/// Tells the hubs of descriptors that arrived in a message.
-///
-/// # Safety
-/// `message` comes from a recvmsg that has succeeded.
-unsafe fn adopt_passed(message: &msghdr) {
-    // SAFETY: the control buffer holds what the kernel wrote; descriptors in it need not be aligned.
-    unsafe {
-        let mut control = libc::CMSG_FIRSTHDR(message);
-        while !control.is_null() {
-            let header = &*control;
-            if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_RIGHTS {
-                let data = libc::CMSG_DATA(control);
-                let length = header.cmsg_len - (data as usize - control as usize);
-                for at in 0..length / size_of::<c_int>() {
-                    adopt(data.cast::<c_int>().add(at).read_unaligned());
-                }
-            }
-            control = libc::CMSG_NXTHDR(message, control);
-        }
-    }
 }
 
 /// # Safety
@@ -174,7 +159,9 @@ pub(crate) unsafe fn sendmsg(
     flags: c_int,
     deadline: Nanos,
 ) -> Result<isize> {
-    socket_call(fd, Direction::Write, flags, 0, deadline, move |flags| {
+    // SAFETY: the caller vouches for the message, and the kernel has read it.
+    let names = move || unsafe { !(*message).msg_name.is_null() };
+    addressed::send(fd, flags, 0, deadline, names, move |flags| {
         // SAFETY: the caller vouches for the message.
         unsafe { libc::sendmsg(fd, message, flags) }
     })
