@@ -25,6 +25,7 @@ const SECTIONS: &[&str] = &[
     "readiness",
     "socket",
     "stream",
+    "datagram",
     "endpoint",
     "group",
 ];
@@ -88,6 +89,13 @@ fn preamble() -> String {
     for header in ["poll", "stddef", "stdint", "sys/socket", "sys/types", "sys/uio"] {
         let _ = writeln!(out, "#include <{header}.h>");
     }
+    // A pointer to it is enough, so that the header does not demand _GNU_SOURCE of everybody.
+    out.push_str(
+        "
+/* Defined by <sys/socket.h> for those who have _GNU_SOURCE defined before the first include. */
+struct mmsghdr;
+",
+    );
     let _ = write!(
         out,
         "

@@ -43,6 +43,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+/* Defined by <sys/socket.h> for those who have _GNU_SOURCE defined before the first include. */
+struct mmsghdr;
+
 /* Version of this header. gh_version() tells that of the library. */
 #define GH_VERSION_MAJOR 0
 #define GH_VERSION_MINOR 1
@@ -1872,6 +1875,54 @@ ssize_t gh_sendfile(int out_fd,
                     int64_t *offset,
                     size_t count,
                     int64_t deadline);
+
+/**
+ * Receives several messages as recvmmsg(2) does with MSG_WAITFORONE: waits for the first, then takes
+ * as many as are there, passed descriptors included.
+ *
+ * @param fd        a socket, in blocking mode or not
+ * @param msgs      (borrow) where to put them; lengths and flags are updated in as many as the
+ *                  result says, MSG_TRUNC in msg_flags for a message that was cut
+ * @param vlen      how many there is room for; more than 1024 are not received at once. With 0
+ *                  nothing is waited for
+ * @param flags     as for recvmmsg(2)
+ * @param deadline  how long to wait for the first
+ * @return how many messages were received, at the end of a stream empty ones; what recvmmsg(2) gives
+ *         when that is none, such as -ECONNREFUSED, -EBADF, -ENOTSOCK, -EFAULT; -EINVAL for NULL or
+ *         a vlen beyond INT_MAX; -EAGAIN; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_recvmmsg(int fd,
+                struct mmsghdr *msgs,
+                unsigned int vlen,
+                int flags,
+                int64_t deadline);
+
+/**
+ * Sends several messages as sendmmsg(2), descriptors included: waits until the first can be sent, then
+ * sends as many as there is room for. SIGPIPE is never raised.
+ *
+ * @param fd        a socket, in blocking mode or not
+ * @param msgs      (borrow) what to send; msg_len tells the bytes taken of each that was sent
+ * @param vlen      how many there are; more than 1024 are not sent at once. With 0 nothing is waited
+ *                  for
+ * @param flags     as for sendmmsg(2)
+ * @param deadline  how long to wait for room for the first
+ * @return how many messages were sent, the others being for the next call; what sendmmsg(2) gives
+ *         when that is none, such as -EPIPE, -EMSGSIZE, -ECONNREFUSED, -EBADF, -ENOTSOCK, -EFAULT;
+ *         -EINVAL for NULL or a vlen beyond INT_MAX; -EAGAIN; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN
+ *         in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_sendmmsg(int fd,
+                struct mmsghdr *msgs,
+                unsigned int vlen,
+                int flags,
+                int64_t deadline);
 
 /**
  * Makes a TCP socket that listens, with SO_REUSEADDR.

@@ -10,7 +10,7 @@ const NEVER_OPEN: [c_int; 4] = [-1, -2, c_int::MIN, c_int::MAX];
 type Io = (&'static str, fn(c_int) -> i64);
 
 /// Every call that takes a descriptor, with sound arguments otherwise.
-const CALLS: [Io; 17] = [
+const CALLS: [Io; 19] = [
     ("gh_wait_fd", |fd| wait_fd(fd, libc::POLLIN, GH_NEVER)),
     ("gh_connect", |fd| connect(fd, GH_NEVER)),
     ("gh_listen", |fd| i64::from(c!(gh_listen(fd, 16)))),
@@ -21,6 +21,8 @@ const CALLS: [Io; 17] = [
     ("gh_sendto", |fd| common::suspending::sendto_peer(fd, b"data", GH_NEVER)),
     ("gh_recvmsg", |fd| common::suspending::recvmsg(fd, GH_NEVER)),
     ("gh_sendmsg", |fd| common::suspending::sendmsg(fd, GH_NEVER)),
+    ("gh_recvmmsg", |fd| common::suspending::recvmmsg(fd, GH_NEVER)),
+    ("gh_sendmmsg", |fd| common::suspending::sendmmsg(fd, GH_NEVER)),
     ("gh_send_all", |fd| send_all(fd, b"data", GH_NEVER).0),
     ("gh_recv_exact", |fd| recv_exact(fd, &mut [0; 8], GH_NEVER).0),
     ("gh_shutdown", |fd| shutdown(fd, libc::SHUT_RDWR)),
@@ -32,7 +34,7 @@ const CALLS: [Io; 17] = [
 
 /// Of those, the ones that need a socket: all before `gh_read` but the first.
 fn socket_calls() -> impl Iterator<Item = Io> {
-    CALLS.into_iter().skip(1).take(12)
+    CALLS.into_iter().skip(1).take(14)
 }
 
 fn connect(fd: c_int, deadline: i64) -> i64 {
@@ -158,6 +160,8 @@ fn null_where_there_are_bytes() {
             ("gh_recv_exact", c!(gh_recv_exact(a, null_buf, 4, 0, null_mut(), GH_NEVER))),
             ("gh_recvmsg", c!(gh_recvmsg(a, null_mut(), 0, GH_NEVER))),
             ("gh_sendmsg", c!(gh_sendmsg(a, null(), 0, GH_NEVER))),
+            ("gh_recvmmsg", c!(gh_recvmmsg(a, null_mut(), 1, 0, GH_NEVER)) as isize),
+            ("gh_sendmmsg", c!(gh_sendmmsg(a, null_mut(), 1, 0, GH_NEVER)) as isize),
             ("gh_poll", c!(gh_poll(null_mut(), 3, GH_NEVER)) as isize),
             ("gh_connect", c!(gh_connect(a, null(), 16, GH_NEVER)) as isize),
         ];

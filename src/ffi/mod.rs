@@ -14,6 +14,7 @@ mod options;
 
 mod channel;
 mod clock;
+mod datagram;
 mod endpoint;
 mod group;
 mod hub;
@@ -29,6 +30,7 @@ mod version;
 
 pub use channel::*;
 pub use clock::*;
+pub use datagram::*;
 pub use endpoint::*;
 pub use group::*;
 pub use hub::*;

@@ -2,6 +2,7 @@
 //!
 //! * `stream` — recv, send and their kin; read, write and theirs.
 //! * `addressed` — sending to an address, whose owner may be full.
+//! * `batch` — several messages in one call.
 //! * `passed` — descriptors that arrive in messages.
 //! * `whole` — all of a buffer.
 //! * `sendfile` — from a file to a descriptor.
@@ -13,6 +14,7 @@
 
 pub(crate) mod address;
 mod addressed;
+pub(crate) mod batch;
 pub(crate) mod connection;
 pub(crate) mod endpoint;
 mod passed;

@@ -16,7 +16,7 @@ pub(crate) mod wait;
 use crate::error::{Error, Result};
 
 // The names under which the C surface speaks of the system's own types.
-pub(crate) use libc::{iovec, msghdr, pollfd, sockaddr, socklen_t, ssize_t};
+pub(crate) use libc::{iovec, mmsghdr, msghdr, pollfd, sockaddr, socklen_t, ssize_t};
 
 /// Repeats a system call until it was not interrupted, and turns -1 into its errno.
 #[inline(always)]

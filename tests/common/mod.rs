@@ -1,6 +1,6 @@
 //! What the behaviour suite shares: the C surface itself, safe one-line wrappers of it (`calls`),
-//! green threads and callbacks made of closures (`green`), and descriptors to talk through (`net`). `suspending` lists the
-//! calls that wait.
+//! green threads and callbacks made of closures (`green`), descriptors to talk through (`net`), and
+//! messages with all that they point to (`messages`). `suspending` lists the calls that wait.
 //!
 //! Every `#[test]` runs on an OS thread of its own and so has a hub of its own.
 
@@ -9,6 +9,7 @@
 
 mod calls;
 mod green;
+mod messages;
 mod net;
 pub mod suspending;
 
@@ -16,6 +17,7 @@ pub use calls::*;
 pub use green::*;
 pub use greenhub::ffi::*;
 pub use libc::{c_char, c_int, c_void};
+pub use messages::*;
 pub use net::*;
 pub use std::cell::{Cell, RefCell};
 pub use std::ptr::{null, null_mut};

@@ -60,6 +60,14 @@ pub fn sendmsg(fd: c_int, deadline: i64) -> i64 {
     c!(gh_sendmsg(fd, &message, 0, deadline)) as i64
 }
 
+pub fn recvmmsg(fd: c_int, deadline: i64) -> i64 {
+    Batch::room(3, 8).receive(fd, deadline)
+}
+
+pub fn sendmmsg(fd: c_int, deadline: i64) -> i64 {
+    Batch::of([[b'm'; 1024]; 3]).send(fd, deadline)
+}
+
 pub fn readv(fd: c_int, deadline: i64) -> i64 {
     let (mut one, mut two) = ([0; 4], [0; 4]);
     let iov = [iovec(&mut one), iovec(&mut two)];
@@ -128,6 +136,7 @@ pub fn would_wait() -> Fixture {
     let file = temporary_file(b"content of a file");
     let (idle, _) = listener();
     let (crowded, port, mut crowd) = full_listener();
+    let (apart, crammed_fd, crammed) = full_receiver();
     let endless = spawn(|| {
         sleep_until(GH_NEVER);
     });
@@ -154,6 +163,12 @@ pub fn would_wait() -> Fixture {
         case("gh_sendto", move |by| sendto_peer(messages_peer, &[b'x'; 16384], by)),
         case("gh_recvmsg", move |by| recvmsg(empty, by)),
         case("gh_sendmsg", move |by| sendmsg(full, by)),
+        case("gh_recvmmsg", move |by| recvmmsg(quiet, by)),
+        case("gh_sendmmsg", move |by| sendmmsg(messages_peer, by)),
+        case("gh_sendto a full one", move |by| sendto(apart, &crammed, b"data", by)),
+        case("gh_sendmmsg to a full one", move |by| {
+            Batch::of([b"data"; 3]).addressed(&crammed).send(apart, by)
+        }),
         case("gh_read", move |by| read(reader, &mut [0; 8], by)),
         case("gh_write", move |by| write(writer, b"data", by)),
         case("gh_readv", move |by| readv(reader, by)),
@@ -164,7 +179,7 @@ pub fn would_wait() -> Fixture {
     ];
     let mut fds = vec![empty, empty_peer, full, full_peer, messages, messages_peer];
     fds.extend([quiet, quiet_peer, reader, reader_peer, drained, writer]);
-    fds.extend([file, idle, crowded]);
+    fds.extend([file, idle, crowded, apart, crammed_fd]);
     fds.append(&mut crowd);
     Fixture { cases, fds, threads: vec![endless] }
 }
@@ -206,6 +221,8 @@ pub fn would_succeed() -> Fixture {
         case("gh_sendto", move |by| sendto_peer(messages, b"data", by)),
         case("gh_recvmsg", move |by| recvmsg(stream, by)),
         case("gh_sendmsg", move |by| sendmsg(stream, by)),
+        case("gh_recvmmsg", move |by| recvmmsg(stream, by)),
+        case("gh_sendmmsg", move |by| sendmmsg(messages, by)),
         case("gh_read", move |by| read(reader, &mut [0; 8], by)),
         case("gh_write", move |by| write(writer, b"data", by)),
         case("gh_readv", move |by| readv(reader, by)),

@@ -6,11 +6,15 @@ use std::collections::BTreeSet;
 const OWNERSHIP: &[&str] = &["borrow", "keep", "take", "own", "out"];
 const THREADS: &[&str] = &["any", "hub", "green", "root"];
 
+/// The system's own types that are declared and not defined: its headers show them only to some.
+const FOREIGN: &[&str] = &["mmsghdr"];
+
 /// `gh_` for functions and types, `GH_` for macros and enumerators, and no
 /// `_t`, which POSIX keeps for itself.
 pub fn names<'a>(header: &Header, macros: impl Iterator<Item = &'a String>) -> Vec<String> {
     let functions = header.functions.iter().map(|f| (&f.name, "gh_"));
-    let types = header.types.iter().map(|name| (name, "gh_"));
+    let types = header.types.iter().filter(|name| !FOREIGN.contains(&name.as_str()));
+    let types = types.map(|name| (name, "gh_"));
     let enumerators = header.enumerators.iter().map(|name| (name, "GH_"));
     let macros = macros.filter(|name| *name != "GREENHUB_H").map(|name| (name, "GH_"));
     functions
