@@ -228,3 +228,20 @@ fn no_host_means_every_address() {
         close(listener);
     });
 }
+
+#[test]
+fn urgent_data_waits_for_room_as_any_other() {
+    with_hub(|| {
+        let (a, b) = tcp_pair();
+        fill(a);
+        let send = |deadline| {
+            let byte = [1u8; 4096];
+            let flags = libc::MSG_OOB;
+            c!(gh_send(a, byte.as_ptr().cast(), byte.len(), flags, deadline)) as i64
+        };
+        let begin = now();
+        assert_eq!(send(after_ms(30)), -ETIMEDOUT);
+        assert!(now() - begin >= 30 * MILLISECOND);
+        assert_eq!((close(a), close(b)), (0, 0));
+    });
+}

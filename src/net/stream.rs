@@ -21,8 +21,15 @@ const PIECE: usize = 4096;
 const PLAIN: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 
 /// With these recv(2) never waits, on a socket in blocking mode either, and its EAGAIN says nothing of
-/// ordinary data.
+/// ordinary data. send(2) waits for room for urgent data as for any.
 const IMMEDIATE: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
+
+fn is_immediate(direction: Direction, flags: c_int) -> bool {
+    match direction {
+        Direction::Read => flags & IMMEDIATE != 0,
+        Direction::Write => flags & libc::MSG_DONTWAIT != 0,
+    }
+}
 
 /// How many bytes a plain call could move.
 fn asked(length: usize, flags: c_int) -> usize {
@@ -50,7 +57,7 @@ pub(super) fn socket_call(
     call: impl Fn(c_int) -> isize + Copy,
 ) -> Result<isize> {
     let attempt = move || retry(|| call(quiet(flags)));
-    if flags & IMMEDIATE != 0 {
+    if is_immediate(direction, flags) {
         return perform_once(attempt);
     }
     perform(fd, direction, deadline, asked, attempt)
