@@ -27,7 +27,7 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-python test-bench bench-core lint install install-header \
+        test-valgrind test-python test-bench abi-baseline bench-core lint install install-header \
         install-shared install-static uninstall clean
 
 help: ## list the targets
@@ -74,6 +74,10 @@ test-valgrind: ## C programs and examples under valgrind
 
 test-python: build ## the library through ctypes
 	GREENHUB_LIBRARY=$(RELEASE)/libgreenhub.so $(PYTHON) python_ctypes/check_abi.py
+
+abi-baseline: ## write the ABI's baseline in tests/abi anew, and say what changed
+	@scripts/setup.sh test
+	GREENHUB_UPDATE_ABI=1 $(CARGO) test --test abidiff baseline -- --nocapture
 
 bench-core: build ## the figures of the core, a table and target/bench/core.json
 	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench

@@ -21,6 +21,8 @@ pub struct Function {
     pub name: String,
     pub returns: String,
     pub parameters: Vec<Parameter>,
+    /// As it is declared, on one line, without the semicolon.
+    pub declaration: String,
     /// The comment without its stars, tags included.
     pub doc: String,
 }
@@ -50,6 +52,8 @@ pub struct Header {
     pub functions: Vec<Function>,
     /// Struct and enum tags, and typedef names.
     pub types: Vec<String>,
+    /// Tags of enums alone.
+    pub enums: Vec<String>,
     pub enumerators: Vec<String>,
     /// Declarations that fit no known shape.
     pub unknown: Vec<String>,
@@ -156,7 +160,8 @@ fn function(declaration: &Declaration) -> Option<Function> {
         .filter(|text| *text != "void" && !text.is_empty())
         .map(parameter)
         .collect();
-    Some(Function { name, returns, parameters, doc: declaration.doc.clone() })
+    let (text, doc) = (declaration.text.clone(), declaration.doc.clone());
+    Some(Function { name, returns, parameters, declaration: text, doc })
 }
 
 impl Header {
@@ -202,6 +207,7 @@ impl Header {
             self.types.push(tag.clone());
         }
         if kind == "enum" {
+            self.enums.push(tag.clone());
             let values = inside.split(',').filter_map(|value| words(value).into_iter().next());
             self.enumerators.extend(values);
         }
