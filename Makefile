@@ -13,6 +13,7 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+CMAKEDIR ?= $(LIBDIR)/cmake/greenhub
 
 # Each number is written once: the version in Cargo.toml, the ABI in build.rs.
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
@@ -20,6 +21,8 @@ ABI := $(shell sed -n 's/^const ABI_VERSION: u32 = \([0-9]*\);/\1/p' build.rs)
 SONAME := libgreenhub.so.$(ABI)
 REALNAME := libgreenhub.so.$(VERSION)
 HEADERS := $(wildcard include/*.h include/*.hpp)
+LIBS_PRIVATE := $(shell sed -n 's/^Libs.private: //p' greenhub.pc.in)
+CMAKE_FILES := greenhub-config.cmake greenhub-config-version.cmake
 
 STRICT := -Wall -Wextra -Wpedantic -Werror
 EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_examples/*.c))
@@ -98,14 +101,24 @@ $(RELEASE)/libgreenhub.so $(RELEASE)/libgreenhub.a:
 
 install: install-shared install-static ## into PREFIX (/usr/local), below DESTDIR
 
-install-header: # greenhub.h and greenhub.pc, which both kinds of library need
-	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PKGCONFIGDIR)
+# A template's name, where it goes, how its language writes the prefix's variable: paths below PREFIX
+# hang on it, so that the tree may be moved.
+define fill
+sed -e 's|@PREFIX@|$(PREFIX)|' \
+    -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${$(3)}/%)|' \
+    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${$(3)}/%)|' \
+    -e 's|@CMAKEDIR@|$(CMAKEDIR)|' -e 's|@LIBS_PRIVATE@|$(LIBS_PRIVATE)|' \
+    -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' \
+    -e 's|@REALNAME@|$(REALNAME)|' $(1).in > $(2)/$(1)
+chmod 644 $(2)/$(1)
+endef
+
+install-header: # greenhub.h, greenhub.pc and CMake's files, which both kinds of library need
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PKGCONFIGDIR) $(DESTDIR)$(CMAKEDIR)
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
-	sed -e 's|@PREFIX@|$(PREFIX)|' \
-	    -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
-	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' \
-	    -e 's|@VERSION@|$(VERSION)|' greenhub.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/greenhub.pc
-	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/greenhub.pc
+	$(call fill,greenhub.pc,$(DESTDIR)$(PKGCONFIGDIR),prefix)
+	$(call fill,greenhub-config.cmake,$(DESTDIR)$(CMAKEDIR),_greenhub_prefix)
+	$(call fill,greenhub-config-version.cmake,$(DESTDIR)$(CMAKEDIR),_greenhub_prefix)
 
 install-shared: install-header $(RELEASE)/libgreenhub.so ## the shared library alone
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)
@@ -122,6 +135,8 @@ uninstall: ## what install put there
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libgreenhub.so $(SONAME) $(REALNAME) libgreenhub.a)
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
 	rm -f $(DESTDIR)$(PKGCONFIGDIR)/greenhub.pc
+	rm -f $(addprefix $(DESTDIR)$(CMAKEDIR)/,$(CMAKE_FILES))
+	rmdir $(DESTDIR)$(CMAKEDIR) 2>/dev/null || :
 
 clean: ## remove everything built
 	$(CARGO) clean --target-dir $(TARGET)

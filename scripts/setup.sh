@@ -68,6 +68,7 @@ test)
     # Without the symbols of the dynamic loader valgrind does not start.
     have valgrind || optional+=(libc6-dbg)
     want clang clang
+    want cmake cmake
     want abidiff abigail-tools
     ;;
 lint)

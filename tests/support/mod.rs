@@ -5,6 +5,7 @@
 pub mod check;
 pub mod compile;
 pub mod header;
+pub mod install;
 pub mod library;
 pub mod run;
 
