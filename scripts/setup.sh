@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Installs what a target needs on a fresh Debian machine: setup.sh demo|test|lint.
-# As root it installs; otherwise it says what to install. What is required and
-# missing is an error here; what is optional is skipped later, by its own part.
+# Installs what a target needs on a fresh Debian machine: setup.sh demo|test|lint,
+# and setup.sh cargo-c, which `test` does by itself only with CI=true: it takes
+# minutes. As root it installs; otherwise it says what to install. What is
+# required and missing is an error here; what is optional is skipped later, by
+# its own part.
 set -euo pipefail
 
 required=() # Debian packages
@@ -52,6 +54,29 @@ component() { # program, rustup component
     fi
 }
 
+# Debian's cargo-c, where it has one, is too old for our Cargo.toml and Cargo.lock,
+# so it is built. This release builds with every Rust that we support.
+CARGO_C=0.10.11
+
+have_cargo_c() {
+    case "$(cargo cinstall --version 2>/dev/null)" in
+    '' | 'cargo-c 0.9.'*) return 1 ;;
+    esac
+}
+
+needs_cargo_c() {
+    have_cargo_c && return 0
+    [ -e /usr/include/openssl/ssl.h ] || optional+=(libssl-dev)
+    require pkg-config pkg-config
+}
+
+cargo_c() {
+    have_cargo_c && return 0
+    echo "setup: building cargo-c $CARGO_C, once; this takes minutes"
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-c --version "$CARGO_C" --locked --debug \
+        --bin cargo-cinstall --quiet || echo "setup: could not build cargo-c"
+}
+
 toolchain
 require gcc gcc
 require make make
@@ -70,13 +95,17 @@ test)
     want clang clang
     want cmake cmake
     want abidiff abigail-tools
+    [ "${CI:-}" != true ] || needs_cargo_c
+    ;;
+cargo-c)
+    needs_cargo_c
     ;;
 lint)
     component rustfmt rustfmt
     component cargo-clippy clippy
     ;;
 *)
-    echo "usage: $0 demo|test|lint" >&2
+    echo "usage: $0 demo|test|lint|cargo-c" >&2
     exit 2
     ;;
 esac
@@ -88,3 +117,6 @@ for package in "${required[@]}"; do
     *) have "$package" ;;
     esac || { echo "setup: $package is still missing" >&2; exit 1; }
 done
+case "${1:-}:${CI:-}" in
+cargo-c:* | test:true) cargo_c ;;
+esac
