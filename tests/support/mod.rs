@@ -2,6 +2,7 @@
 //! library, how a program is run with a time limit.
 #![allow(dead_code, reason = "each test file uses its own part of this module")]
 
+pub mod abigail;
 pub mod check;
 pub mod compile;
 pub mod header;
