@@ -4,7 +4,7 @@ use super::guard::{guard, guard_suspending};
 use super::options;
 use crate::error::{Error, Result};
 use crate::sync::channel;
-use crate::sync::select::{self, Case};
+use crate::sync::select::{self, Case, Few};
 use std::ffi::{c_char, c_int, c_void, CStr};
 
 /// A channel: items of one size are copied from green thread to green thread, on whatever OS
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn gh_select(
             // SAFETY: the caller lends as many cases.
             _ => unsafe { std::slice::from_raw_parts_mut(cases, count) },
         };
-        let parsed = raw.iter().map(case).collect::<Result<Vec<Case>>>()?;
+        let parsed = raw.iter().map(case).collect::<Result<Few<Case>>>()?;
         // SAFETY: the caller lends the items.
         let won = unsafe { select::select(&parsed, deadline) }?;
         raw[won.case].result = won.result.map_or_else(Error::code, |()| 0);

@@ -12,8 +12,12 @@ use crate::error::{Error, Result};
 use crate::hub::{Hub, PollWaiter};
 use crate::sys::{pollfd, wait};
 use crate::thread::{Reason, Thread, Wake};
+use smallvec::SmallVec;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A select is mostly among few: so many cost no allocation.
+pub(crate) type Few<T> = SmallVec<[T; 8]>;
 
 /// One thing to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,25 +84,35 @@ pub(crate) unsafe fn select(cases: &[Case], deadline: Nanos) -> Result<Won> {
     select.wait(hub, thread, locked, deadline)
 }
 
+/// No place.
+const NONE: usize = usize::MAX;
+
 struct Select<'a> {
     cases: &'a [Case],
     /// Sorted by place, each once.
-    channels: Vec<usize>,
-    fds: Vec<pollfd>,
+    channels: Few<usize>,
+    /// Where each case has its channel among them; nothing for another kind of case.
+    places: Few<usize>,
+    fds: Few<pollfd>,
     /// At which case to begin to look.
     start: usize,
 }
 
 impl Select<'_> {
     fn new(cases: &[Case]) -> Result<Select<'_>> {
-        let mut channels: Vec<usize> = cases.iter().filter_map(|case| case.channel()).collect();
+        let mut channels: Few<usize> = cases.iter().filter_map(|case| case.channel()).collect();
         channels.sort_unstable_by_key(|&handle| (objects::index(handle), handle));
         channels.dedup();
         // Two handles of one place: one of them is stale, and the lock cannot be taken twice.
         if channels.windows(2).any(|pair| objects::index(pair[0]) == objects::index(pair[1])) {
             return Err(Error::EINVAL);
         }
-        let mut fds = Vec::new();
+        let place = |handle: usize| {
+            let key = objects::index(handle);
+            channels.partition_point(|&other| objects::index(other) < key)
+        };
+        let places = cases.iter().map(|case| case.channel().map_or(NONE, place)).collect();
+        let mut fds = Few::new();
         for case in cases {
             if let Case::Readable(fd) | Case::Writable(fd) = *case {
                 if fd < 0 {
@@ -113,21 +127,15 @@ impl Select<'_> {
             0 => 0,
             count => (random() % count as u64) as usize,
         };
-        Ok(Select { cases, channels, fds, start })
+        Ok(Select { cases, channels, places, fds, start })
     }
 
     fn is_empty(&self) -> bool {
         self.channels.is_empty() && self.fds.is_empty()
     }
 
-    fn lock(&self) -> Result<Vec<Locked<Channel>>> {
+    fn lock(&self) -> Result<Few<Locked<Channel>>> {
         self.channels.iter().map(|&handle| objects::open::<Channel>(handle)).collect()
-    }
-
-    /// The place of a channel among the locked ones.
-    fn place(&self, handle: usize) -> usize {
-        let key = objects::index(handle);
-        self.channels.partition_point(|&other| objects::index(other) < key)
     }
 
     /// Asks the kernel about the descriptors. The first one that is ready, from the start on.
@@ -135,7 +143,7 @@ impl Select<'_> {
         if self.fds.is_empty() {
             return Ok(None);
         }
-        // SAFETY: a vector is valid for its length.
+        // SAFETY: a slice is valid for its length.
         if unsafe { wait::poll_now(self.fds.as_mut_ptr(), self.fds.len()) }? == 0 {
             return Ok(None);
         }
@@ -156,10 +164,10 @@ impl Select<'_> {
     /// # Safety
     /// The items are good for their channels.
     unsafe fn try_all(&mut self, locked: &mut [Locked<Channel>]) -> Result<Option<Won>> {
-        for case in self.cases {
+        for (case, &place) in self.cases.iter().zip(&self.places) {
             match *case {
-                Case::Send { channel, item } => locked[self.place(channel)].check(item)?,
-                Case::Receive { channel, item } => locked[self.place(channel)].check(item)?,
+                Case::Send { item, .. } => locked[place].check(item)?,
+                Case::Receive { item, .. } => locked[place].check(item)?,
                 _ => {}
             }
         }
@@ -168,13 +176,13 @@ impl Select<'_> {
         for case in self.order() {
             let result = match self.cases[case] {
                 Case::Nothing => None,
-                Case::Send { channel, item } => {
+                Case::Send { item, .. } => {
                     // SAFETY: the caller vouches for the items.
-                    unsafe { locked[self.place(channel)].send_now(item) }
+                    unsafe { locked[self.places[case]].send_now(item) }
                 }
-                Case::Receive { channel, item } => {
+                Case::Receive { item, .. } => {
                     // SAFETY: as above.
-                    unsafe { locked[self.place(channel)].receive_now(item) }
+                    unsafe { locked[self.places[case]].receive_now(item) }
                 }
                 Case::Readable(_) | Case::Writable(_) => {
                     (self.fds[case].revents != 0).then_some(Ok(()))
@@ -191,12 +199,12 @@ impl Select<'_> {
         &mut self,
         hub: &Hub,
         thread: &Thread,
-        locked: Vec<Locked<Channel>>,
+        locked: Few<Locked<Channel>>,
         deadline: Nanos,
     ) -> Result<Won> {
         let claim = Claim::new();
         let waker = hub.waker(thread);
-        let mut waiters = Vec::with_capacity(self.cases.len());
+        let mut waiters: Few<Waiter> = Few::with_capacity(self.cases.len());
         for (case, what) in self.cases.iter().enumerate() {
             let wish = match *what {
                 Case::Send { item, .. } => channel::wish(item),
@@ -205,17 +213,17 @@ impl Select<'_> {
             };
             waiters.push(Waiter::new(waker, &claim, case as u32, wish));
         }
-        for (waiter, case) in waiters.iter().zip(self.cases) {
-            let queue = match *case {
-                Case::Send { channel, .. } => locked[self.place(channel)].senders(),
-                Case::Receive { channel, .. } => locked[self.place(channel)].receivers(),
+        for (case, waiter) in waiters.iter().enumerate() {
+            let queue = match self.cases[case] {
+                Case::Send { .. } => locked[self.places[case]].senders(),
+                Case::Receive { .. } => locked[self.places[case]].receivers(),
                 _ => continue,
             };
-            // SAFETY: the vector does not change any more, and `leave` takes all waiters out before it
+            // SAFETY: the collection does not change any more, and `leave` takes all waiters out before it
             // goes.
             unsafe { queue.push(waiter) };
         }
-        let slots: Vec<Reopened<Channel>> = locked.into_iter().map(Locked::close).collect();
+        let slots: Few<Reopened<Channel>> = locked.into_iter().map(Locked::close).collect();
         let result = self.park(hub, thread, &claim, deadline);
         // No waker of this wait may end a later one.
         hub.void_wakers(thread);
@@ -232,12 +240,12 @@ impl Select<'_> {
 
     /// Waits until a case is won, here by a descriptor, or by whoever came to a channel.
     fn park(&mut self, hub: &Hub, thread: &Thread, claim: &Claim, deadline: Nanos) -> Result<()> {
-        let mut watched = Vec::with_capacity(self.fds.len());
+        let mut watched: Few<PollWaiter<'_>> = Few::with_capacity(self.fds.len());
         for entry in self.fds.iter().filter(|entry| entry.fd >= 0) {
             watched.push(PollWaiter::new(hub, thread, entry.fd)?);
         }
         for waiter in &watched {
-            // SAFETY: the vector does not change from here to its drop, at the end of this function.
+            // SAFETY: the collection does not change from here to its drop, at the end of this function.
             unsafe { waiter.watch() };
         }
         loop {
@@ -268,13 +276,11 @@ impl Select<'_> {
     /// Takes out whatever is still queued. Whoever has won is through with the case after that, since
     /// it held the lock of its channel.
     fn leave(&self, waiters: &[Waiter], slots: &[Reopened<Channel>]) {
-        for (at, slot) in slots.iter().enumerate() {
-            let _locked = slot.lock();
-            for (waiter, case) in waiters.iter().zip(self.cases) {
-                if case.channel().is_some_and(|handle| self.place(handle) == at) {
-                    // SAFETY: locked. If the channel is gone, so is the waiter from its queue.
-                    unsafe { waiter.leave() };
-                }
+        for (waiter, &place) in waiters.iter().zip(&self.places) {
+            if place != NONE {
+                let _locked = slots[place].lock();
+                // SAFETY: locked. If the channel is gone, so is the waiter from its queue.
+                unsafe { waiter.leave() };
             }
         }
     }
