@@ -6,6 +6,7 @@ from .rounds import paired_ratio, ratio_quartiles
 
 # What a bar is compared with.
 RATIO_AT_MOST = "ratio at most"
+RATIO_AT_LEAST = "ratio at least"
 OURS_AT_MOST = "at most"
 OURS_AT_LEAST = "at least"
 
@@ -37,6 +38,8 @@ class Figure:
             return None
         if self.rule == RATIO_AT_MOST:
             return self.ratio <= self.bar
+        if self.rule == RATIO_AT_LEAST:
+            return self.ratio >= self.bar
         if self.rule == OURS_AT_MOST:
             return median(self.ours) <= self.bar
         return median(self.ours) >= self.bar

@@ -8,7 +8,8 @@ from . import BenchError
 
 
 def _pin(core):
-    return lambda: os.sched_setaffinity(0, {core})
+    cores = core if isinstance(core, set) else {core}
+    return lambda: os.sched_setaffinity(0, cores)
 
 
 def _reason(program, status, errors):
@@ -17,7 +18,7 @@ def _reason(program, status, errors):
 
 
 def run(core, program, *arguments, **options):
-    """Runs a program to its end on one core and returns what it printed as a dictionary."""
+    """Runs a program to its end on one core, or a set of them, and returns what it printed as a dictionary."""
     limit = options.pop("limit", 120)
     command = [program] + [str(argument) for argument in arguments]
     try:

@@ -1,0 +1,37 @@
+"""Many cores: what a group of two hubs serves, against a group of one."""
+
+from harness.figures import RATIO_AT_LEAST, Figure
+from harness.programs import run as run_program
+
+CONNECTIONS = 200
+
+
+def run(session):
+    program = session.builder.program("group_green", green=True)
+    cores = {session.cores.server, session.cores.load}
+    if len(cores) < 2:
+        session.notes.append("a group of two hubs wants two cores")
+        return
+    window = session.scale(1500, 300)
+
+    def once(hubs):
+        return lambda: run_program(cores, program, hubs, CONNECTIONS, window)
+
+    name = "group of 2 hubs, clients among them"
+    samples = session.measure(name, once(2), once(1))
+    session.figures.append(
+        Figure.of(
+            name,
+            "requests/s",
+            "requests_per_s",
+            samples,
+            against="group of 1 hub",
+            bar=1.7,
+            rule=RATIO_AT_LEAST,
+        )
+    )
+    session.notes.append(
+        name
+        + ": servers and clients share the %d cores; a load of its own cores would need more of them"
+        % len(cores)
+    )
