@@ -2,46 +2,29 @@
 
 use super::address::{self, Address};
 use super::connection;
+use super::owned::Owned;
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub::{self, Stamp};
 use crate::sys::retry;
 use std::ffi::{c_int, CStr};
 
-/// A descriptor that is closed again unless it is let go, or somebody else has closed it while we waited.
-struct Owned(c_int, Stamp);
-
 impl Owned {
     fn socket(family: c_int, kind: c_int) -> Result<Owned> {
-        connection::socket(family, kind, 0).map(|fd| Owned(fd, hub::stamp(fd)))
+        connection::socket(family, kind, 0).map(Owned::new)
     }
 
     fn set(&self, level: c_int, option: c_int, value: c_int) -> Result<()> {
         let value: *const c_int = &value;
         // SAFETY: an int, and its size.
         retry(|| unsafe {
-            libc::setsockopt(self.0, level, option, value.cast(), size_of::<c_int>() as _)
+            libc::setsockopt(self.fd(), level, option, value.cast(), size_of::<c_int>() as _)
         })
         .map(drop)
     }
 
     fn bind(&self, address: &Address) -> Result<()> {
         // SAFETY: the address is valid for its length.
-        retry(|| unsafe { libc::bind(self.0, address.as_ptr(), address.length()) }).map(drop)
-    }
-
-    fn let_go(self) -> c_int {
-        let fd = self.0;
-        std::mem::forget(self);
-        fd
-    }
-}
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        if hub::stamp(self.0) == self.1 {
-            let _ = hub::close(self.0);
-        }
+        retry(|| unsafe { libc::bind(self.fd(), address.as_ptr(), address.length()) }).map(drop)
     }
 }
 
@@ -95,7 +78,7 @@ pub(crate) fn tcp_listen_shared(host: Option<&CStr>, port: c_int, wish: c_int) -
 fn listener(host: Option<&CStr>, port: c_int, wish: c_int, shared: bool) -> Result<c_int> {
     let (port, backlog) = (address::port(port)?, backlog(wish)?);
     let socket = bound(libc::SOCK_STREAM, host, port, shared)?;
-    connection::listen(socket.0, backlog)?;
+    connection::listen(socket.fd(), backlog)?;
     Ok(socket.let_go())
 }
 
@@ -123,7 +106,7 @@ pub(crate) fn unix_listen(path: &CStr, wish: c_int) -> Result<c_int> {
     let (address, backlog) = (Address::unix(path)?, backlog(wish)?);
     let socket = Owned::socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
     socket.bind(&address)?;
-    connection::listen(socket.0, backlog)?;
+    connection::listen(socket.fd(), backlog)?;
     Ok(socket.let_go())
 }
 
@@ -135,7 +118,7 @@ pub(crate) fn unix_connect(path: &CStr, deadline: Nanos) -> Result<c_int> {
 fn connected(address: &Address, deadline: Nanos) -> Result<c_int> {
     let socket = Owned::socket(address.family(), libc::SOCK_STREAM)?;
     // SAFETY: the address is valid for its length.
-    unsafe { connection::connect(socket.0, address.as_ptr(), address.length(), deadline)? };
+    unsafe { connection::connect(socket.fd(), address.as_ptr(), address.length(), deadline)? };
     Ok(socket.let_go())
 }
 

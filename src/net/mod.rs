@@ -8,6 +8,7 @@
 //! * `sendfile` — from a file to a descriptor.
 //! * `connection` — socket, connect, listen, accept, shutdown.
 //! * `endpoint` — the short ways in: a listening or connected descriptor in one call.
+//! * `owned` — a descriptor that one call makes, closed again when it fails.
 //! * `address` — numeric addresses.
 //! * `poll` — several descriptors at once.
 //! * `pause` — trying again, where no event tells when.
@@ -17,6 +18,7 @@ mod addressed;
 pub(crate) mod batch;
 pub(crate) mod connection;
 pub(crate) mod endpoint;
+pub(crate) mod owned;
 mod passed;
 mod pause;
 pub(crate) mod poll;
