@@ -28,6 +28,8 @@ const SECTIONS: &[&str] = &[
     "datagram",
     "endpoint",
     "group",
+    "process",
+    "signal",
 ];
 
 const HEADER: &str = "include/greenhub.h";

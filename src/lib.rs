@@ -37,4 +37,6 @@ mod net;
 
 mod group;
 
+mod process;
+
 pub mod ffi;

@@ -42,17 +42,24 @@ pub(super) unsafe fn read<T: Copy>(source: *const T) -> Result<Option<T>> {
     }
 }
 
+/// Whether `write` would take this size.
+pub(super) fn check_room(size: usize) -> Result<()> {
+    match size {
+        0 => Err(Error::EINVAL),
+        1..=LONGEST => Ok(()),
+        _ => Err(Error::E2BIG),
+    }
+}
+
 /// Writes as much of an output struct as the caller has room for, and zeroes behind it.
 ///
 /// # Safety
 /// `target` is writable for `size` bytes.
 pub(super) unsafe fn write<T: Copy>(target: *mut T, size: usize, value: &T) -> Result<()> {
-    if target.is_null() || size == 0 {
+    if target.is_null() {
         return Err(Error::EINVAL);
     }
-    if size > LONGEST {
-        return Err(Error::E2BIG);
-    }
+    check_room(size)?;
     let known = size.min(size_of::<T>());
     // SAFETY: the caller vouches for the target; `value` holds at least `known` bytes.
     unsafe {

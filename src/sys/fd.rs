@@ -87,6 +87,20 @@ pub(crate) fn set_nonblocking(fd: c_int) -> Result<()> {
     Ok(())
 }
 
+/// A duplicate that is closed on exec, at the lowest free number from `least` on.
+pub(crate) fn duplicate(fd: c_int, least: c_int) -> Result<c_int> {
+    // SAFETY: takes no pointer.
+    super::retry(|| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, least) })
+}
+
+/// A pipe in blocking mode, closed on exec: the end to read, the end to write.
+pub(crate) fn pipe() -> Result<[c_int; 2]> {
+    let mut ends = [-1; 2];
+    // SAFETY: room for two descriptors.
+    super::retry(|| unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    Ok(ends)
+}
+
 /// Whether the descriptor is open.
 pub(crate) fn is_open(fd: c_int) -> bool {
     // SAFETY: takes no pointer.

@@ -9,6 +9,8 @@ pub(crate) mod fault;
 pub(crate) mod fd;
 pub(crate) mod memory;
 pub(crate) mod prefetch;
+pub(crate) mod process;
+pub(crate) mod signal;
 pub(crate) mod sigpipe;
 pub(crate) mod tls;
 pub(crate) mod wait;
@@ -16,7 +18,7 @@ pub(crate) mod wait;
 use crate::error::{Error, Result};
 
 // The names under which the C surface speaks of the system's own types.
-pub(crate) use libc::{iovec, mmsghdr, msghdr, pollfd, sockaddr, socklen_t, ssize_t};
+pub(crate) use libc::{iovec, mmsghdr, msghdr, pid_t, pollfd, sockaddr, socklen_t, ssize_t};
 
 /// Repeats a system call until it was not interrupted, and turns -1 into its errno.
 #[inline(always)]

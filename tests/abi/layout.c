@@ -31,6 +31,24 @@ FIELD(gh_spawn_options, name, 16, 8);
 FIELD(gh_spawn_options, flags, 24, 4);
 FIELD(gh_spawn_options, reserved, 28, 4);
 
+_Static_assert(sizeof(gh_process_options) == 56, "gh_process_options has another size");
+FIELD(gh_process_options, size, 0, 8);
+FIELD(gh_process_options, envp, 8, 8);
+FIELD(gh_process_options, directory, 16, 8);
+FIELD(gh_process_options, standard, 24, 12);
+FIELD(gh_process_options, descriptors, 36, 12);
+FIELD(gh_process_options, flags, 48, 4);
+FIELD(gh_process_options, reserved, 52, 4);
+
+_Static_assert(sizeof(gh_signal_info) == 32, "gh_signal_info has another size");
+FIELD(gh_signal_info, signal, 0, 4);
+FIELD(gh_signal_info, code, 4, 4);
+FIELD(gh_signal_info, pid, 8, 4);
+FIELD(gh_signal_info, uid, 12, 4);
+FIELD(gh_signal_info, status, 16, 4);
+FIELD(gh_signal_info, overrun, 20, 4);
+FIELD(gh_signal_info, value, 24, 8);
+
 _Static_assert(sizeof(gh_stats) == 120, "gh_stats has another size");
 FIELD(gh_stats, live, 0, 8);
 FIELD(gh_stats, ready, 8, 8);
@@ -86,5 +104,12 @@ VALUE(GH_GUARD_AUTO, 0);
 VALUE(GH_GUARD_MADVISE, 1);
 VALUE(GH_GUARD_MPROTECT, 2);
 VALUE(GH_SPAWN_DETACHED, 1);
+VALUE(GH_STDIO_INHERIT, 0);
+VALUE(GH_STDIO_NULL, 1);
+VALUE(GH_STDIO_PIPE, 2);
+VALUE(GH_STDIO_DESCRIPTOR, 3);
+VALUE(GH_STDIO_OUTPUT, 4);
+VALUE(GH_PROCESS_GROUP, 1);
+VALUE(GH_PROCESS_SESSION, 2);
 VALUE(GH_NEVER, INT64_MAX);
 VALUE(GH_ABI_VERSION, 0);

@@ -179,6 +179,34 @@ pub fn close(fd: c_int) -> i64 {
     i64::from(c!(gh_close(fd)))
 }
 
+pub fn no_process_options() -> gh_process_options {
+    // SAFETY: plain numbers and pointers that may be null.
+    let mut options: gh_process_options = unsafe { std::mem::zeroed() };
+    options.size = std::mem::size_of::<gh_process_options>();
+    options
+}
+
+/// Starts a child: its id, or the error, and the ends of its pipes.
+pub fn spawn_process(words: &[&str], options: &gh_process_options) -> (i64, [c_int; 3]) {
+    let words: Vec<CString> = words.iter().map(|word| c_string(word)).collect();
+    let mut argv: Vec<_> = words.iter().map(|word| word.as_ptr().cast_mut()).collect();
+    argv.push(null_mut());
+    let mut pipes = [-7; 3];
+    let pid = c!(gh_spawn_process(argv.as_ptr(), options, pipes.as_mut_ptr()));
+    (i64::from(pid), pipes)
+}
+
+/// The result, and the status of the child that was collected.
+pub fn waitpid(pid: c_int, options: c_int, deadline: i64) -> (i64, c_int) {
+    let mut status = -7;
+    let result = c!(gh_waitpid(pid, &mut status, options, deadline));
+    (i64::from(result), status)
+}
+
+pub fn signal_wait(signals: &[c_int], deadline: i64) -> i64 {
+    i64::from(c!(gh_signal_wait(signals.as_ptr(), signals.len(), null_mut(), 0, deadline)))
+}
+
 fn c_string(text: &str) -> CString {
     CString::new(text).expect("no zero byte in a test's string")
 }

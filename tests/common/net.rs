@@ -64,6 +64,38 @@ pub fn listener() -> (c_int, c_int) {
     (fd, port_of(fd))
 }
 
+/// A child that ends when the descriptor that comes with it is closed.
+pub fn cat() -> (c_int, c_int) {
+    let mut options = super::no_process_options();
+    options.standard = [2, 1, 0];
+    let (pid, pipes) = super::spawn_process(&["cat"], &options);
+    assert!(pid > 0, "gh_spawn_process: {pid}");
+    (pid as c_int, pipes[0])
+}
+
+/// A child that has ended, and was not collected.
+pub fn ended_child() -> c_int {
+    let (pid, _) = super::spawn_process(&["true"], &super::no_process_options());
+    assert!(pid > 0, "gh_spawn_process: {pid}");
+    // SAFETY: plain bytes.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOWAIT;
+    assert_eq!(c!(libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, flags)), 0);
+    pid as c_int
+}
+
+/// Holds a signal back on this OS thread, and sends it there when `send` says so.
+pub fn hold_back(signal: c_int, send: bool) {
+    // SAFETY: plain bytes, which `sigemptyset` initialises.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    c!(libc::sigemptyset(&mut set));
+    c!(libc::sigaddset(&mut set, signal));
+    assert_eq!(c!(libc::pthread_sigmask(libc::SIG_BLOCK, &set, null_mut())), 0);
+    if send {
+        assert_eq!(c!(libc::pthread_kill(libc::pthread_self(), signal)), 0);
+    }
+}
+
 /// The descriptor that a call returned.
 pub fn fd_of(result: i64) -> c_int {
     assert!(result >= 0, "a descriptor, not the error {result}");

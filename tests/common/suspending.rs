@@ -21,6 +21,8 @@ pub struct Fixture {
     pub cases: Vec<Case>,
     fds: Vec<c_int>,
     threads: Vec<gh_thread>,
+    /// They end when the descriptors are closed.
+    children: Vec<c_int>,
 }
 
 impl Fixture {
@@ -32,6 +34,10 @@ impl Fixture {
         }
         for fd in self.fds {
             assert_eq!(close(fd), 0);
+        }
+        for child in self.children {
+            let (result, _) = waitpid(child, 0, GH_NEVER);
+            assert!(result == i64::from(child) || result == -ECHILD, "gh_waitpid: {result}");
         }
     }
 }
@@ -137,6 +143,9 @@ pub fn would_wait() -> Fixture {
     let (idle, _) = listener();
     let (crowded, port, mut crowd) = full_listener();
     let (apart, crammed_fd, crammed) = full_receiver();
+    let (child, end_of_child) = cat();
+    let signal = libc::SIGRTMIN() + 7;
+    hold_back(signal, false);
     let endless = spawn(|| {
         sleep_until(GH_NEVER);
     });
@@ -176,12 +185,14 @@ pub fn would_wait() -> Fixture {
         case("gh_send_all", move |by| send_all(full, b"data", by).0),
         case("gh_recv_exact", move |by| recv_exact(empty, &mut [0; 8], by).0),
         case("gh_sendfile", move |by| sendfile(full, file, Some(&mut 0), 8, by)),
+        case("gh_waitpid", move |by| waitpid(child, 0, by).0),
+        case("gh_signal_wait", move |by| signal_wait(&[signal], by)),
     ];
     let mut fds = vec![empty, empty_peer, full, full_peer, messages, messages_peer];
     fds.extend([quiet, quiet_peer, reader, reader_peer, drained, writer]);
-    fds.extend([file, idle, crowded, apart, crammed_fd]);
+    fds.extend([file, idle, crowded, apart, crammed_fd, end_of_child]);
     fds.append(&mut crowd);
-    Fixture { cases, fds, threads: vec![endless] }
+    Fixture { cases, fds, threads: vec![endless], children: vec![child] }
 }
 
 /// Each call set so that it succeeds at once, whatever its deadline. Some work only once.
@@ -197,6 +208,9 @@ pub fn would_succeed() -> Fixture {
     let client = fd_of(tcp_connect("127.0.0.1", port, GH_NEVER));
     let path = socket_path("succeed");
     let unix = fd_of(unix_listen(&path, 16));
+    let child = ended_child();
+    let signal = libc::SIGRTMIN() + 7;
+    hold_back(signal, true);
     let ended = spawn(|| ());
     while stats().unjoined == 0 {
         yield_now();
@@ -230,11 +244,14 @@ pub fn would_succeed() -> Fixture {
         case("gh_send_all", move |by| send_all(stream, b"data", by).0),
         case("gh_recv_exact", move |by| recv_exact(stream, &mut [0; 8], by).0),
         case("gh_sendfile", move |by| sendfile(stream, file, Some(&mut 0), 8, by)),
+        case("gh_waitpid", move |by| waitpid(child, 0, by).0),
+        case("gh_signal_wait", move |by| signal_wait(&[signal], by)),
     ];
     Fixture {
         cases,
         fds: vec![stream, peer, messages, messages_peer, reader, writer, file, busy, client, unix],
         threads: vec![ended],
+        children: vec![child],
     }
 }
 
