@@ -29,6 +29,13 @@
  * long as the text says. out: written on success only, unless the text says otherwise. own: an out
  * parameter that the caller must release.
  *
+ * Fork. The child of fork(2) has one green thread: the one that forked. It is the root of a hub with
+ * no other green thread, no timer and no message, and may use the library freely; when its entry
+ * returns there, the child ends as by exit(0). Ids of green threads and timers that are not there
+ * give -ESRCH, hubs of other OS threads GH_ENOHUB. The parent is not disturbed. A fork in a callback
+ * leaves the root, which goes on with its wait. Children of vfork(2), of clone(2) made by hand, and
+ * of a fork in a signal handler must not call the library.
+ *
  * Descriptors are plain POSIX descriptors. Close every one that was given to a gh_ function with
  * gh_close(), and do not put another in its place with dup2(): it would be taken for the old one.
  */

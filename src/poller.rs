@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::faults::{self, Fault};
 use crate::sys::{fd, wait};
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
-use std::cell::RefCell;
+use mio::{Events, Interest, Poll, Registry, Token};
+use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::io;
 use std::time::Duration;
@@ -36,13 +36,16 @@ const WAKE: Token = Token(usize::MAX);
 const MILLISECOND: Nanos = 1_000_000;
 /// Nothing is gained by longer waits, and overflow is far away.
 const LONGEST_WAIT: Nanos = 3_600_000_000_000;
+/// How long a hub that could not make a poller waits before it tries again.
+const RETRY: Nanos = 10 * MILLISECOND;
 
 /// The readiness source of one hub.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    poll: RefCell<Poll>,
+    /// `None` in the child of a fork until `renew`: the parent's must not be asked there, nor changed.
+    poll: RefCell<Option<Poll>>,
     events: RefCell<Events>,
-    wake: c_int,
+    wake: Cell<c_int>,
     /// Waits longer than this may end on a whole millisecond.
     finest: Nanos,
 }
@@ -54,16 +57,39 @@ impl Poller {
         if faults::strikes(Fault::PollerNew) {
             return Err(Error::EMFILE);
         }
-        let poll = Poll::new().map_err(|error| Error::from_io(&error))?;
-        poll.registry()
-            .register(&mut SourceFd(&wake), WAKE, Interest::READABLE)
-            .map_err(|error| Error::from_io(&error))?;
         Ok(Poller {
-            poll: RefCell::new(poll),
+            poll: RefCell::new(Some(open(wake)?)),
             events: RefCell::new(Events::with_capacity(BATCH)),
-            wake,
+            wake: Cell::new(wake),
             finest: if slack < MILLISECOND { LONGEST_WAIT } else { MILLISECOND },
         })
+    }
+
+    /// Gives up the poller that a fork has copied: closes this process's descriptor of it and leaves the
+    /// registrations, which are the parent's, alone.
+    pub(crate) fn abandon(&self) {
+        self.poll.replace(None);
+        self.wake.set(-1);
+    }
+
+    /// Whether it was abandoned, and not renewed yet.
+    #[inline]
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.poll.borrow().is_none()
+    }
+
+    /// Makes a poller in the place of the abandoned one. `wake` is as for `new`.
+    pub(crate) fn renew(&self, wake: c_int) -> Result<()> {
+        self.poll.replace(Some(open(wake)?));
+        self.wake.set(wake);
+        Ok(())
+    }
+
+    fn with_registry<T>(&self, act: impl FnOnce(&Registry) -> io::Result<T>) -> Result<T> {
+        match self.poll.borrow().as_ref() {
+            Some(poll) => act(poll.registry()).map_err(|error| Error::from_io(&error)),
+            None => Err(Error::EBADF),
+        }
     }
 
     /// A descriptor that is readable when there are events; for a foreign event loop.
@@ -71,7 +97,7 @@ impl Poller {
         #[cfg(not(mio_unsupported_force_poll_poll))]
         {
             use std::os::fd::AsRawFd;
-            Ok(self.poll.borrow().as_raw_fd())
+            self.poll.borrow().as_ref().map(|poll| poll.as_raw_fd()).ok_or(Error::EBADF)
         }
         #[cfg(mio_unsupported_force_poll_poll)]
         Err(Error::ENOTSUP)
@@ -82,17 +108,16 @@ impl Poller {
         if faults::strikes(Fault::Register) {
             return Err(Error::ENOSPC);
         }
-        let poll = self.poll.borrow();
-        let registry = poll.registry();
         let mut source = SourceFd(&fd);
-        let added = match registry.register(&mut source, Token(token), interest()) {
-            // The number was registered for a descriptor that somebody duplicated away.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                registry.reregister(&mut source, Token(token), interest())
+        self.with_registry(|registry| {
+            match registry.register(&mut source, Token(token), interest()) {
+                // The number was registered for a descriptor that somebody duplicated away.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    registry.reregister(&mut source, Token(token), interest())
+                }
+                other => other,
             }
-            other => other,
-        };
-        added.map_err(|error| Error::from_io(&error))?;
+        })?;
         // poll(2) reports a closed descriptor as an event, not as an error.
         if cfg!(mio_unsupported_force_poll_poll) && !fd::is_open(fd) {
             self.remove(fd);
@@ -105,11 +130,12 @@ impl Poller {
     #[inline(always)]
     pub(crate) fn rearm(&self, fd: c_int, token: usize) {
         if cfg!(mio_unsupported_force_poll_poll) {
-            let poll = self.poll.borrow();
             let mut source = SourceFd(&fd);
-            if poll.registry().reregister(&mut source, Token(token), interest()).is_err() {
-                let _ = poll.registry().register(&mut source, Token(token), interest());
-            }
+            let _ = self.with_registry(|registry| {
+                registry
+                    .reregister(&mut source, Token(token), interest())
+                    .or_else(|_| registry.register(&mut source, Token(token), interest()))
+            });
         }
     }
 
@@ -121,20 +147,18 @@ impl Poller {
             self.rearm(fd, token);
             return Ok(true);
         }
-        let poll = self.poll.borrow();
-        match poll.registry().reregister(&mut SourceFd(&fd), Token(token), interest()) {
+        let source = &mut SourceFd(&fd);
+        match self.with_registry(|registry| registry.reregister(source, Token(token), interest())) {
             Ok(()) => Ok(true),
-            Err(error) => match Error::from_io(&error) {
-                Error::ENOENT => Ok(false),
-                error => Err(error),
-            },
+            Err(Error::ENOENT) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
     /// Ends a registration. Needed before `close`: a duplicate would keep it alive otherwise.
     pub(crate) fn remove(&self, fd: c_int) {
         // The descriptor may be closed already, or be known to the kernel under another number.
-        let _ = self.poll.borrow().registry().deregister(&mut SourceFd(&fd));
+        let _ = self.with_registry(|registry| registry.deregister(&mut SourceFd(&fd)));
     }
 
     /// Waits at most `timeout` nanoseconds (negative: no limit) and hands each event over. Returns how
@@ -153,9 +177,17 @@ impl Poller {
             ns => Some(Duration::from_nanos(ns.min(LONGEST_WAIT) as u64)),
         };
         let mut events = self.events.borrow_mut();
-        if self.poll.borrow_mut().poll(&mut events, timeout).is_err() {
-            // Interrupted by a signal. The loop looks at the clock and comes again.
-            return 0;
+        {
+            let mut poll = self.poll.borrow_mut();
+            let Some(poll) = poll.as_mut() else {
+                let longest = timeout.map_or(RETRY, |left| (left.as_nanos() as Nanos).min(RETRY));
+                wait::sleep_on(self.wake.get(), longest);
+                return 0;
+            };
+            if poll.poll(&mut events, timeout).is_err() {
+                // Interrupted by a signal. The loop looks at the clock and comes again.
+                return 0;
+            }
         }
         let mut count = 0;
         for event in events.iter() {
@@ -183,10 +215,21 @@ impl Poller {
 
     /// An edge-triggered counter needs no reading; a level-triggered one would fire for ever.
     fn rearm_wake(&self) {
-        fd::event_clear(self.wake);
-        let poll = self.poll.borrow();
-        let _ = poll.registry().reregister(&mut SourceFd(&self.wake), WAKE, Interest::READABLE);
+        let wake = self.wake.get();
+        fd::event_clear(wake);
+        let source = &mut SourceFd(&wake);
+        let _ =
+            self.with_registry(|registry| registry.reregister(source, WAKE, Interest::READABLE));
     }
+}
+
+/// A poller that reports the event counter `wake`.
+fn open(wake: c_int) -> Result<Poll> {
+    let poll = Poll::new().map_err(|error| Error::from_io(&error))?;
+    poll.registry()
+        .register(&mut SourceFd(&wake), WAKE, Interest::READABLE)
+        .map_err(|error| Error::from_io(&error))?;
+    Ok(poll)
 }
 
 fn interest() -> Interest {

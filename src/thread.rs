@@ -84,7 +84,9 @@ pub(crate) struct Thread {
     pub(crate) canceled: Cell<bool>,
     pub(crate) masked: Cell<bool>,
     pub(crate) detached: Cell<bool>,
-    pub(crate) root: bool,
+    /// Its code is what the OS thread runs outside of every other green thread. A green thread becomes one in
+    /// the child of its fork.
+    pub(crate) root: Cell<bool>,
     pub(crate) reason: Cell<Reason>,
     pub(crate) timer: Entry,
     pub(crate) id: Id,
@@ -115,7 +117,7 @@ impl Thread {
     pub(crate) fn new(id: Id, entry: EntryPoint, argument: *mut c_void) -> Thread {
         Thread {
             id,
-            root: false,
+            root: Cell::new(false),
             state: Cell::new(State::Parked),
             wake: Cell::new(Wake::Ready),
             canceled: Cell::new(false),
@@ -139,7 +141,7 @@ impl Thread {
             argument
         }
         Thread {
-            root: true,
+            root: Cell::new(true),
             state: Cell::new(State::Running),
             ..Thread::new(id, unused, ptr::null_mut())
         }

@@ -65,6 +65,11 @@ impl Hub {
         }
     }
 
+    /// None of them fires any more.
+    pub(super) fn drop_timers(&self) {
+        self.timers.for_each(|timer| self.drop_timer(timer));
+    }
+
     fn drop_timer(&self, timer: &Timer) {
         self.wheel.remove(&timer.entry);
         // SAFETY: out of the wheel, and the callers do not use the reference again.

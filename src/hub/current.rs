@@ -66,10 +66,11 @@ pub(crate) fn create(options: Options) -> Result<&'static Hub> {
     };
     hub.root.set(root);
     hub.current.set(root);
+    remote.set_poller(hub.poller.descriptor().unwrap_or(-1));
     hub.ready.reserve(1);
     // Fails only while the OS thread is already ending: the hub is then never freed.
     let _ = AT_EXIT.try_with(|_| {});
-    overflow::install(culprit);
+    install_overflow_report();
     let hub = Box::leak(hub);
     tls::set(ptr::from_mut(hub).cast());
     Ok(hub)
@@ -104,6 +105,12 @@ fn dispose(hub: &'static Hub) {
     }
     tls::set(ptr::null_mut());
     hub.remote.release(Some(hub));
+    if hub.root().coroutine.stack().is_some() {
+        // The child of a green thread's fork: the caller stands on one of the hub's stacks, and finds its
+        // block when it returns from there.
+        hub.poller.abandon();
+        return;
+    }
     // SAFETY: leaked by `create`, and unreachable since the two lines above: no green thread is left,
     // this OS thread has forgotten it, and other OS threads only ever reach the remote half.
     drop(unsafe { Box::from_raw(ptr::from_ref(hub).cast_mut()) });
@@ -140,6 +147,11 @@ impl Drop for AtExit {
             }
         }
     }
+}
+
+/// Once per process, with the first hub.
+pub(super) fn install_overflow_report() {
+    overflow::install(culprit);
 }
 
 /// Whose stack a fault may have overflowed. Async-signal-safe: it only reads.

@@ -12,7 +12,7 @@ use crate::thread::{Thread, Wake};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_int;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// Readiness bits.
 pub(super) const READ: u8 = 1;
@@ -122,6 +122,16 @@ impl Descriptors {
         Some((descriptor, &chunk.words[number % CHUNK]))
     }
 
+    fn for_each(&self, mut each: impl FnMut(c_int, &Descriptor)) {
+        // SAFETY: as in `find`; `each` registers at most, which inserts nothing.
+        let chunks = unsafe { &*self.chunks.get() };
+        for (at, chunk) in chunks.iter().enumerate() {
+            for (offset, entry) in chunk.iter().flat_map(|chunk| chunk.entries.iter()).enumerate() {
+                each((at * CHUNK + offset) as c_int, entry);
+            }
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn insert(&self, fd: c_int) -> Result<(&Descriptor, &'static AtomicU64)> {
@@ -156,6 +166,8 @@ const CHUNKS: usize = 64 * 1024;
 type Words = [AtomicU64; CHUNK];
 
 static WORDS: [AtomicPtr<Words>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
+/// Only those below were ever made.
+static USED: AtomicUsize = AtomicUsize::new(0);
 
 /// The words of a number's chunk; `None` for a negative number, or one that no kernel gives.
 fn words(fd: c_int) -> Option<&'static Words> {
@@ -163,7 +175,10 @@ fn words(fd: c_int) -> Option<&'static Words> {
     // SAFETY: null, or leaked by `make_words`.
     match unsafe { place.load(Ordering::Acquire).as_ref() } {
         Some(words) => Some(words),
-        None => Some(make_words(place)),
+        None => {
+            USED.fetch_max(fd as usize / CHUNK + 1, Ordering::Relaxed);
+            Some(make_words(place))
+        }
     }
 }
 
@@ -248,6 +263,7 @@ impl Hub {
         if descriptor.kind.get().is_none() {
             descriptor.kind.set(Some(fd::kind(fd)?));
         }
+        self.ensure_poller()?;
         self.poller.add(fd, descriptor.token(fd))?;
         descriptor.registered.set(true);
         self.descriptors.registered.set(self.descriptors.registered.get() + 1);
@@ -307,12 +323,57 @@ impl Hub {
         }
     }
 
+    /// In the child of a fork: nothing is known of any descriptor, and nothing registered but what `stays`
+    /// waits for. All other waiters are gone.
+    pub(super) fn forget_descriptors(&self, stays: &Thread) {
+        self.descriptors.registered.set(0);
+        self.descriptors.for_each(|fd, descriptor| {
+            descriptor.registered.set(false);
+            descriptor.ready.set(READ | WRITE);
+            descriptor.kind.set(None);
+            let mut is_awaited = false;
+            for queue in [&descriptor.readers, &descriptor.writers, &descriptor.pollers] {
+                let all = queue.take();
+                loop {
+                    let waiter: *const Waiter = all.pop_front().cast();
+                    // SAFETY: on a stack of the parent's, all of which are still there in the child.
+                    let Some(waiter) = (unsafe { waiter.as_ref() }) else { break };
+                    if ptr::eq(waiter.thread, stays) {
+                        // SAFETY: popped just now, and it leaves before its frame ends as before.
+                        unsafe { queue.push_back(waiter.link()) };
+                        is_awaited = true;
+                    }
+                }
+            }
+            if is_awaited {
+                match self.register_first(fd, descriptor) {
+                    // A file that epoll does not take, see `PollWaiter`.
+                    Ok(()) | Err(Error::EPERM) => {}
+                    // The wait ends with EBADF: it must not hang.
+                    Err(_) => self.renew(descriptor, descriptor.generation()),
+                }
+            }
+        });
+    }
+
     /// Another hub has closed a descriptor, or made a new one of its number.
     pub(super) fn closed_elsewhere(&self, fd: c_int, generation: u32) {
         if let Some((descriptor, _)) = self.descriptors.find(fd) {
             if descriptor.generation.get() == generation {
                 self.renew(descriptor, generation.wrapping_add(1));
             }
+        }
+    }
+}
+
+/// In the child of a fork: no hub has registered anything, and no close is under way.
+pub(super) fn after_fork() {
+    for place in &WORDS[..USED.load(Ordering::Relaxed).min(CHUNKS)] {
+        // SAFETY: null, or leaked by `make_words`.
+        let Some(words) = (unsafe { place.load(Ordering::Acquire).as_ref() }) else { continue };
+        for word in words {
+            let generation = u64::from(generation_of(word.load(Ordering::Relaxed)));
+            word.store(generation << GENERATION_SHIFT, Ordering::Relaxed);
         }
     }
 }

@@ -118,7 +118,7 @@ impl Hub {
         if ptr::eq(caller, target) {
             return Err(Error::EDEADLK);
         }
-        if target.root || target.detached.get() || !target.joiner.get().is_null() {
+        if target.root.get() || target.detached.get() || !target.joiner.get().is_null() {
             return Err(Error::EINVAL);
         }
         if target.state.get() != State::Ended {
@@ -134,6 +134,8 @@ impl Hub {
                 }
             }
         }
+        // Asked anew: in the child of a fork, made by a callback meanwhile, the target is gone.
+        let target = self.thread(id)?;
         let value = target.value.get();
         self.forget(target);
         Ok(value)
@@ -158,7 +160,7 @@ impl Hub {
     /// Gives up the right to join: the thread's block goes when it ends, or now.
     pub(crate) fn detach(&self, id: Id) -> Result<()> {
         let thread = self.thread(id)?;
-        if thread.root || thread.detached.get() || !thread.joiner.get().is_null() {
+        if thread.root.get() || thread.detached.get() || !thread.joiner.get().is_null() {
             return Err(Error::EINVAL);
         }
         if thread.state.get() == State::Ended {
@@ -172,7 +174,7 @@ impl Hub {
     /// Makes the waiting call of a thread, and each later one, return `ECANCELED`.
     pub(crate) fn cancel(&self, id: Id) -> Result<()> {
         let thread = self.thread(id)?;
-        if thread.root {
+        if thread.root.get() {
             return Err(Error::EINVAL);
         }
         self.cancel_thread(thread);
@@ -188,7 +190,7 @@ impl Hub {
 
     pub(super) fn cancel_all(&self) {
         self.threads.for_each(|thread| {
-            if !thread.root && thread.state.get() != State::Ended {
+            if !thread.root.get() && thread.state.get() != State::Ended {
                 self.cancel_thread(thread);
             }
         });
@@ -262,6 +264,10 @@ unsafe fn body(thread: *const c_void) {
     // SAFETY: the host passed both to gh_spawn together. A C++ exception out of it ends the process,
     // as out of a pthread: `extern "C"` does not unwind.
     let result = unsafe { (thread.entry)(thread.value.get()) };
+    if thread.root.get() {
+        // The thread has forked, and this is the child: what it would return to is the parent's.
+        std::process::exit(0);
+    }
     thread.value.set(result);
     destroy_locals(thread);
 }

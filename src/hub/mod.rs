@@ -14,6 +14,7 @@
 //! * `objects` — what is to be known of the locks and channels that are built on the hub.
 //! * `readiness` — waiting for a descriptor's turn.
 //! * `callback` — timers and posts, which run on the hub itself.
+//! * `fork` — what becomes of a hub in the child of a fork.
 //! * `report` — statistics, and who waits for what.
 //!
 //! Everything in a hub is a cell: green threads call in from many stacks, so that no exclusive
@@ -22,6 +23,7 @@
 mod callback;
 mod current;
 mod descriptors;
+mod fork;
 mod inbox;
 mod life;
 mod objects;
@@ -115,6 +117,8 @@ pub(crate) struct Hub {
     draining: Cell<bool>,
     /// A foreign event loop may be waiting on the poller's descriptor.
     embedded: Cell<bool>,
+    /// How many forks lie between the process that made the hub and this one.
+    forks: Cell<u32>,
     counters: Counters,
 
     /// Who joins green threads of this hub from other OS threads.
@@ -159,6 +163,7 @@ impl Hub {
             inside: Cell::new(0),
             draining: Cell::new(false),
             embedded: Cell::new(false),
+            forks: Cell::new(0),
             counters: Counters::default(),
             joiners: RefCell::new(Joiners::new()),
             timers: Slab::new(Kind::Timer, number, remote.timer_floor()),
@@ -204,13 +209,14 @@ impl Hub {
     /// Only the root may drive or free the hub.
     pub(crate) fn require_root(&self) -> Result<()> {
         match self.running() {
-            Some(thread) if thread.root => Ok(()),
+            Some(thread) if thread.root.get() => Ok(()),
             _ => Err(Error::NOT_ROOT),
         }
     }
 
     /// The poller's descriptor, for a foreign event loop, which from now on must learn of posts.
     pub(crate) fn descriptor(&self) -> Result<i32> {
+        self.ensure_poller()?;
         let descriptor = self.poller.descriptor()?;
         if !self.embedded.replace(true) {
             self.remote.doze();

@@ -89,7 +89,7 @@ impl Hub {
     #[inline(always)]
     fn switch_out(&self, thread: &Thread) {
         let carried = self.carrier.save();
-        if thread.root {
+        if thread.root.get() {
             self.drive();
         } else {
             // SAFETY: the running thread runs on its own coroutine's stack.

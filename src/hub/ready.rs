@@ -48,6 +48,11 @@ impl Ready {
         self.tail.get().wrapping_sub(self.head.get())
     }
 
+    /// Forgets every thread in it.
+    pub(super) fn clear(&self) {
+        self.head.set(self.tail.get());
+    }
+
     #[inline]
     fn slot(&self, place: usize) -> &Cell<*const Thread> {
         // SAFETY: there are `mask + 1` slots, which `self` owns; `reserve`, which alone replaces them,

@@ -13,8 +13,8 @@ use crate::sys::fd;
 use crate::thread::Thread;
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The half of a hub that any OS thread may touch. Made once per hub number and kept for the life of
 /// the process: a sender may still be inside when its hub is freed.
@@ -25,7 +25,11 @@ pub(super) struct Remote {
     handle: AtomicUsize,
     generation: AtomicUsize,
     inbox: Inbox,
-    wake: c_int,
+    /// -1 in the child of a fork until it is needed: the parent's would wake the parent.
+    wake: AtomicI32,
+    /// The descriptor of the living hub's poller, so that the child of another OS thread's fork can close
+    /// it; -1 for none.
+    poller: AtomicI32,
     /// The hub waits, or may begin to, without another look at the inbox.
     asleep: AtomicBool,
     /// The handle of the hub whose run is to end; 0 for none.
@@ -40,7 +44,7 @@ static REMOTES: [AtomicPtr<Remote>; MAX_HUBS] =
 static FREE: Mutex<Numbers> = Mutex::new(Numbers { free: Vec::new(), next: 0 });
 
 /// Hub numbers, used again last in, first out, so that few `Remote`s are ever made.
-struct Numbers {
+pub(super) struct Numbers {
     free: Vec<u16>,
     next: usize,
 }
@@ -50,7 +54,7 @@ const NUMBER_BITS: u32 = 16;
 impl Remote {
     /// Takes a free number and gives its remote half a new handle.
     pub(super) fn acquire() -> Result<(&'static Remote, usize)> {
-        let mut numbers = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = lock();
         let remote = match numbers.free.pop() {
             Some(number) => by_number(number).ok_or(Error::EAGAIN)?,
             None if numbers.next < MAX_HUBS => {
@@ -59,7 +63,8 @@ impl Remote {
                     handle: AtomicUsize::new(0),
                     generation: AtomicUsize::new(0),
                     inbox: Inbox::new(),
-                    wake: fd::event_counter()?,
+                    wake: AtomicI32::new(fd::event_counter()?),
+                    poller: AtomicI32::new(-1),
                     asleep: AtomicBool::new(false),
                     stop: AtomicUsize::new(0),
                     thread_floor: AtomicU32::new(0),
@@ -71,9 +76,13 @@ impl Remote {
             }
             None => return Err(Error::EAGAIN),
         };
+        if let Err(error) = remote.renew_wake() {
+            numbers.free.push(remote.number);
+            return Err(error);
+        }
         remote.inbox.drain(drop);
         // Nobody reads the counter of an edge-triggered poller, but a new one would report it.
-        fd::event_clear(remote.wake);
+        fd::event_clear(remote.wake_descriptor());
         remote.stop.store(0, Ordering::Relaxed);
         remote.asleep.store(false, Ordering::Relaxed);
         let generation = remote.generation.fetch_add(1, Ordering::Relaxed) + 1;
@@ -95,12 +104,14 @@ impl Remote {
                 return;
             }
         }
-        FREE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.number);
+        lock().free.push(self.number);
     }
 
     /// Makes the handle stale, and keeps the number out of use: its green threads were abandoned.
     pub(super) fn retire(&self) {
         self.handle.store(0, Ordering::SeqCst);
+        // Before the descriptor is closed: the number may be anybody's afterwards.
+        self.poller.store(-1, Ordering::Release);
     }
 
     /// Drops what has come, which tells who waits for an answer that there will be none.
@@ -126,7 +137,19 @@ impl Remote {
     }
 
     pub(super) fn wake_descriptor(&self) -> c_int {
-        self.wake
+        self.wake.load(Ordering::Relaxed)
+    }
+
+    /// Makes the event counter unless there is one.
+    pub(super) fn renew_wake(&self) -> Result<()> {
+        if self.wake_descriptor() < 0 {
+            self.wake.store(fd::event_counter()?, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_poller(&self, descriptor: c_int) {
+        self.poller.store(descriptor, Ordering::Release);
     }
 
     #[inline]
@@ -160,7 +183,7 @@ impl Remote {
     /// signalled at once.
     pub(super) fn doze(&self) {
         if !self.fall_asleep(false) {
-            fd::event_signal(self.wake);
+            fd::event_signal(self.wake_descriptor());
         }
     }
 
@@ -177,7 +200,7 @@ impl Remote {
     /// One write per burst: only the first sender after the hub fell asleep finds it asleep.
     fn wake(&self) {
         if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
-            fd::event_signal(self.wake);
+            fd::event_signal(self.wake_descriptor());
         }
     }
 
@@ -202,6 +225,33 @@ impl Remote {
     pub(super) fn send_closed(&self, fd: c_int, generation: u32) {
         self.send(Message::Closed { fd, generation });
     }
+}
+
+/// The numbers, to be changed by one OS thread at a time.
+pub(super) fn lock() -> MutexGuard<'static, Numbers> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// In the child of a fork, where no OS thread but the caller is left: every other hub is gone. The
+/// numbers of those stay out of use, since their ids are known to nobody.
+pub(super) fn after_fork(mine: Option<&Remote>) {
+    for_each(|remote| {
+        let wake = remote.wake.swap(-1, Ordering::Relaxed);
+        if wake >= 0 {
+            let _ = fd::close(wake);
+        }
+        remote.asleep.store(false, Ordering::Relaxed);
+        remote.stop.store(0, Ordering::Relaxed);
+        let poller = remote.poller.swap(-1, Ordering::Relaxed);
+        if mine.is_some_and(|mine| ptr::eq(mine, remote)) {
+            remote.inbox.drain(drop);
+        } else {
+            remote.retire();
+            if poller >= 0 {
+                let _ = fd::close(poller);
+            }
+        }
+    });
 }
 
 pub(super) fn by_number(number: u16) -> Option<&'static Remote> {

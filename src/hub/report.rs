@@ -74,7 +74,7 @@ impl Hub {
 
 fn label(thread: &Thread) -> String {
     match thread.name() {
-        [] if thread.root => format!("{} (root)", thread.id.0),
+        [] if thread.root.get() => format!("{} (root)", thread.id.0),
         [] => thread.id.0.to_string(),
         name => format!("{} \"{}\"", thread.id.0, name.escape_ascii()),
     }

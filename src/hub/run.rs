@@ -133,7 +133,7 @@ impl Hub {
             // SAFETY: a ready thread has not ended, so that its block is in the slab.
             let thread = unsafe { &*thread };
             thread.state.set(State::Running);
-            if thread.root {
+            if thread.root.get() {
                 return true;
             }
             self.resume(thread);
@@ -178,6 +178,8 @@ impl Hub {
             // A library that was loaded since may have brought the C++ run-time.
             self.carrier.refresh_if_loaded();
         }
+        // Without one, in the child of a fork, the wait is short, and the next turn tries again.
+        let _ = self.ensure_poller();
         let asleep = timeout != 0 && self.remote.fall_asleep(rest.heed_stop);
         let timeout = if asleep { timeout } else { 0 };
         let events = self.poller.wait(timeout, |token, readiness| self.dispatch(token, readiness));
@@ -213,7 +215,10 @@ impl Hub {
         if !self.remote.has_mail() {
             return;
         }
+        let forks = self.forks.get();
         self.remote.open_mail(|message| match message {
+            // One of the callbacks has forked: in the child the rest is the parent's.
+            _ if self.forks.get() != forks => {}
             Message::Post { handle, callback, argument } => {
                 if handle == self.handle() {
                     self.counters.posts.set(self.counters.posts.get() + 1);

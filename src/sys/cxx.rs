@@ -5,7 +5,8 @@
 //! them, and `throw;` in one would throw the other's exception.
 
 use std::ffi::{c_char, c_int, c_void, CStr};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// `__cxa_eh_globals`, opaque: a pointer and an unsigned int, with padding.
 pub(crate) type Globals = [usize; 2];
@@ -14,13 +15,20 @@ type GetGlobals = unsafe extern "C" fn() -> *mut Globals;
 
 static FOUND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
+/// Held while the loader is asked by name.
+static ASKING: Mutex<()> = Mutex::new(());
+/// This is the child of a fork. Another OS thread of the parent may have been inside the loader, whose
+/// locks nobody gives back here: dl_iterate_phdr(3) would wait for ever (glibc).
+static FROZEN: AtomicBool = AtomicBool::new(false);
+
 const SYMBOL: &CStr = c"__cxa_get_globals";
 const RUN_TIMES: [&CStr; 2] = [c"libstdc++.so.6", c"libc++abi.so.1"];
 
 /// The calling OS thread's globals; `None` in a process that has no C++ run-time loaded (yet).
 pub(crate) fn globals() -> Option<*mut Globals> {
     let mut found = FOUND.load(Ordering::Relaxed);
-    if found.is_null() {
+    if found.is_null() && !FROZEN.load(Ordering::Relaxed) {
+        let _asking = hold();
         found = look_up();
         FOUND.store(found, Ordering::Relaxed);
     }
@@ -33,8 +41,22 @@ pub(crate) fn globals() -> Option<*mut Globals> {
     Some(unsafe { get() })
 }
 
+/// Keeps every other OS thread of this library from asking the loader by name, so that a fork does not
+/// copy it in the middle of that.
+pub(crate) fn hold() -> MutexGuard<'static, ()> {
+    ASKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// In the child of a fork: the loader is asked no more. What was found stays found.
+pub(crate) fn freeze() {
+    FROZEN.store(true, Ordering::Relaxed);
+}
+
 /// How many objects the loader has loaded so far, in about a tenth of a microsecond.
 pub(crate) fn loaded() -> u64 {
+    if FROZEN.load(Ordering::Relaxed) {
+        return 0;
+    }
     unsafe extern "C" fn first(
         info: *mut libc::dl_phdr_info,
         _: libc::size_t,

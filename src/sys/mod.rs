@@ -7,6 +7,7 @@ pub(crate) mod cxx;
 pub(crate) mod errno;
 pub(crate) mod fault;
 pub(crate) mod fd;
+pub(crate) mod fork;
 pub(crate) mod memory;
 pub(crate) mod prefetch;
 pub(crate) mod process;

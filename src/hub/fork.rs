@@ -1,0 +1,139 @@
+//! What becomes of a hub in the child of a fork.
+//!
+//! The child has one OS thread and, of its hub, one green thread: the one that forked. That one is the
+//! root there, whatever it was in the parent, since nobody else is left to drive the hub: while it
+//! waits, the loop runs on its stack. Everybody else is forgotten without being unwound, and their
+//! stacks stay where they are, because what the forking thread works with may lie on them.
+//!
+//! A callback that forks runs on the root's stack, inside the call in which the root waits. In its
+//! child the root is the one that stays, and goes on waiting.
+//!
+//! The poller and the event counter are the parent's: the child closes its descriptors of them, and
+//! never asks them nor changes what is registered there. It makes its own when it first needs them, so
+//! that a child that only calls exec pays for none.
+
+use super::registry::{self, Numbers};
+use super::{current, descriptors, Hub};
+use crate::error::Result;
+use crate::sys::{cxx, errno, fork, tls};
+use crate::thread::{Reason, State, Thread, Wake};
+use std::cell::UnsafeCell;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
+use std::sync::MutexGuard;
+
+/// The locks that are held across a fork, so that they are free in the child.
+struct Held(UnsafeCell<Option<(MutexGuard<'static, Numbers>, MutexGuard<'static, ()>)>>);
+
+// SAFETY: only whoever holds the locks touches the cell, between `prepare` and `parent` or `child`, and
+// all three run on the OS thread that forks.
+unsafe impl Sync for Held {}
+
+static HELD: Held = Held(UnsafeCell::new(None));
+
+/// Run when the library is loaded: at the first hub, another OS thread could be inside a fork already.
+#[used]
+#[link_section = ".init_array"]
+static AT_LOAD: extern "C" fn() = {
+    extern "C" fn watch() {
+        fork::watch(prepare, parent, child);
+    }
+    watch
+};
+
+extern "C" fn prepare() {
+    let numbers = registry::lock();
+    if registry::by_number(0).is_some() {
+        // Another OS thread may be inside it, and in the child nobody would ever finish.
+        super::current::install_overflow_report();
+    }
+    let asking = cxx::hold();
+    // SAFETY: the locks are held.
+    unsafe { *HELD.0.get() = Some((numbers, asking)) };
+}
+
+extern "C" fn parent() {
+    // SAFETY: the locks are held, since `prepare`.
+    drop(unsafe { (*HELD.0.get()).take() });
+}
+
+extern "C" fn child() {
+    let _errno = errno::Kept::new();
+    let renewed = catch_unwind(AssertUnwindSafe(|| {
+        let hub = current();
+        cxx::freeze();
+        registry::after_fork(hub.map(|hub| hub.remote));
+        descriptors::after_fork();
+        if let Some(hub) = hub {
+            hub.after_fork();
+        }
+    }));
+    if renewed.is_err() {
+        // The fork was made by a signal handler, inside a call of the library. It may call exec.
+        tls::set(ptr::null_mut());
+    }
+    parent();
+}
+
+impl Hub {
+    fn after_fork(&self) {
+        let forker = self.running();
+        let stays = forker.unwrap_or_else(|| self.root());
+        self.forks.set(self.forks.get().wrapping_add(1));
+        self.poller.abandon();
+        self.embedded.set(false);
+        self.drop_timers();
+        self.ready.clear();
+        self.threads.for_each(|thread| {
+            if !ptr::eq(thread, stays) {
+                self.wheel.remove(&thread.timer);
+                // SAFETY: neither the ring nor the wheel holds the block any more, and descriptors drop
+                // their waiters below. Frames that refer to it never run again, but for the root's in
+                // `join`, which asks for it anew.
+                unsafe { self.threads.remove(thread.id) };
+            }
+        });
+        stays.joiner.set(ptr::null());
+        stays.detached.set(false);
+        stays.root.set(true);
+        self.root.set(stays);
+        self.live.set(0);
+        self.inside.set(usize::from(stays.reason.get().is_inside()));
+        self.forget_descriptors(stays);
+        if forker.is_some() {
+            self.draining.set(false);
+        } else {
+            self.resume_wait(stays);
+        }
+    }
+
+    /// A callback has forked: what the root waits for has changed under it.
+    fn resume_wait(&self, root: &Thread) {
+        match (root.state.get(), root.reason.get()) {
+            (State::Ready, _) => self.ready.push(root),
+            // The deadline stands in the wheel, and nothing else would end it.
+            (_, Reason::None | Reason::Sleep) => {}
+            (State::Parked, _) => {
+                self.unpark(root, Wake::Ready);
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the poller that the child of a fork has not.
+    #[inline]
+    pub(super) fn ensure_poller(&self) -> Result<()> {
+        if self.poller.is_abandoned() {
+            return self.renew_poller();
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn renew_poller(&self) -> Result<()> {
+        self.remote.renew_wake()?;
+        self.poller.renew(self.remote.wake_descriptor())?;
+        self.remote.set_poller(self.poller.descriptor().unwrap_or(-1));
+        Ok(())
+    }
+}
