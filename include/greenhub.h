@@ -146,6 +146,41 @@ enum gh_error {
 #define GH_SELECT_WRITE 4
 
 /**
+ * A child has what the caller has there: the same descriptor, or none if the caller's is closed.
+ */
+#define GH_STDIO_INHERIT 0
+
+/**
+ * A child has /dev/null there.
+ */
+#define GH_STDIO_NULL 1
+
+/**
+ * A child has one end of a new pipe there, and the caller gets the other one.
+ */
+#define GH_STDIO_PIPE 2
+
+/**
+ * A child has a duplicate of gh_process_options.descriptors there, in the mode in which that is.
+ */
+#define GH_STDIO_DESCRIPTOR 3
+
+/**
+ * For standard error: where standard output goes.
+ */
+#define GH_STDIO_OUTPUT 4
+
+/**
+ * Make a child the leader of a process group of its own.
+ */
+#define GH_PROCESS_GROUP 1
+
+/**
+ * Make a child the leader of a session of its own, and of its process group.
+ */
+#define GH_PROCESS_SESSION 2
+
+/**
  * A barrier: nobody goes on before all have come; then it starts anew. An opaque handle.
  */
 typedef struct gh_barrier gh_barrier;
@@ -432,6 +467,77 @@ typedef struct gh_group_options {
  * to close, with gh_close(). It must return: not throw, not longjmp out.
  */
 typedef void (*gh_service)(int fd, void *arg);
+
+/**
+ * How a child process is to be. Zero in a member means the default.
+ */
+typedef struct gh_process_options {
+    /**
+     * sizeof(gh_process_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * (borrow) Its environment, ended by NULL. Default: the caller's.
+     */
+    char *const *envp;
+    /**
+     * (borrow) Where it starts. Default: where the caller is.
+     */
+    const char *directory;
+    /**
+     * What its standard input, output and error are: one of GH_STDIO_* each. Default:
+     * GH_STDIO_INHERIT.
+     */
+    uint32_t standard[3];
+    /**
+     * (borrow) Which descriptors, for GH_STDIO_DESCRIPTOR; not read for others. The child's is a
+     * duplicate.
+     */
+    int descriptors[3];
+    /**
+     * 0, GH_PROCESS_GROUP or GH_PROCESS_SESSION, or both.
+     */
+    uint32_t flags;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_process_options;
+
+/**
+ * What a signal brought with it, as sigaction(2) describes it for siginfo_t. Zero where it brought
+ * nothing of the kind.
+ */
+typedef struct gh_signal_info {
+    /**
+     * The signal.
+     */
+    int signal;
+    /**
+     * Why it was sent (si_code).
+     */
+    int code;
+    /**
+     * Who sent it, or which child has changed.
+     */
+    pid_t pid;
+    /**
+     * The user of that process.
+     */
+    uint32_t uid;
+    /**
+     * How the child has changed, of a SIGCHLD.
+     */
+    int status;
+    /**
+     * How often a timer of timer_create(2) has overrun.
+     */
+    uint32_t overrun;
+    /**
+     * The value that sigqueue(3) sent, as a pointer's bits; an int is in its lower half.
+     */
+    uint64_t value;
+} gh_signal_info;
 
 #ifdef __cplusplus
 extern "C" {
@@ -2108,6 +2214,81 @@ int gh_group_serve(struct gh_group *group,
                    int backlog,
                    gh_service service,
                    void *arg,
+                   int64_t deadline);
+
+/**
+ * Starts a program in a child process, as posix_spawnp(3). The child has standard input, output and
+ * error and no other descriptor of the caller's; no signal is held back there, and SIGPIPE has its
+ * default action. The calling OS thread stands still until the program is loaded. Collect the child
+ * with gh_waitpid().
+ *
+ * @param argv     (borrow) the program and its arguments, ended by NULL. A name without a slash is
+ *                 looked for in the caller's PATH. A relative path starts from the child's directory
+ * @param options  (borrow) how the child is to be; NULL for the defaults
+ * @param pipes    (out, own) three descriptors, for gh_close(): the caller's ends of the pipes to the
+ *                 child's standard input and from its output and error, non-blocking and closed on exec;
+ *                 -1 where there is no pipe. May be NULL if no GH_STDIO_PIPE is asked for
+ * @return the child's process id, above 0; -EINVAL for no argv or no program in it, NULL for pipes that
+ *         are asked for, or an unknown number in the options; -E2BIG if the struct is longer than the
+ *         library knows and not zero there, or the arguments are longer than the kernel takes; -EBADF
+ *         for a descriptor that is not open; what execve(2) and chdir(2) give, such as -ENOENT,
+ *         -EACCES, -ENOEXEC, -ENOTDIR; what fork(2) gives, such as -EAGAIN, -ENOMEM; -EMFILE; -ENFILE;
+ *         -ENOTSUP with a C library that cannot close a child's descriptors (glibc before 2.34)
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+pid_t gh_spawn_process(char *const *argv,
+                       const struct gh_process_options *options,
+                       int *pipes);
+
+/**
+ * Waits until a child process has ended, and collects it, as waitpid(2). Of several that wait for the
+ * same child one collects it, and the others get -ECHILD.
+ *
+ * One child is waited for by a pidfd. For several (a pid of 0 or below), for want of a descriptor, and
+ * before Linux 5.3, the kernel is asked again and again, after pauses of 1 to 32 ms: the result may be
+ * late by that. SIGCHLD is not used.
+ *
+ * @param pid       the child; -1 for any, 0 for any of the caller's process group, below -1 for any of
+ *                  the group -pid
+ * @param status    (out) how it ended, for WIFEXITED() and its kin; may be NULL
+ * @param options   0, or WNOHANG to try once
+ * @param deadline  how long to wait; the child can still be waited for after a failure
+ * @return the id of the child that has ended; 0 with WNOHANG if none has; -ECHILD if there is no such
+ *         child (any more); -EINVAL for other options; -ETIMEDOUT; -ECANCELED; -ENOMEM; -ENOSPC;
+ *         GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+pid_t gh_waitpid(pid_t pid,
+                 int *status,
+                 int options,
+                 int64_t deadline);
+
+/**
+ * Waits for one of several signals and takes it, as sigwaitinfo(2). Hold the signals back first, by
+ * pthread_sigmask(3) before any other OS thread is made: one that some OS thread does not hold back may
+ * be delivered there instead. Signals sent to the process are taken, and those sent to the calling OS
+ * thread. Of several green threads that wait for the same signal, one takes it.
+ *
+ * @param signals   (borrow) the signals' numbers. SIGKILL and SIGSTOP never come
+ * @param count     how many there are, 1 to 64
+ * @param info      (out) what the signal brought with it; may be NULL
+ * @param size      sizeof(gh_signal_info); not read for NULL
+ * @param deadline  how long to wait; a signal that comes later stays pending
+ * @return the signal; -EINVAL for NULL, a count out of range, a number that is no signal's, or a size
+ *         of 0; -E2BIG for a size beyond 4096; -EMFILE; -ENFILE; -ENOMEM; -ENOSPC; -ETIMEDOUT;
+ *         -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_signal_wait(const int *signals,
+                   size_t count,
+                   struct gh_signal_info *info,
+                   size_t size,
                    int64_t deadline);
 
 #ifdef __cplusplus

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is called with a value when its green thread ends.
 pub(crate) type Destructor = unsafe extern "C" fn(value: *mut c_void);
@@ -40,9 +40,14 @@ const GENERATION_MASK: u32 = u32::MAX >> INDEX_BITS;
 static GENERATIONS: [AtomicU32; MAX_KEYS] = [const { AtomicU32::new(0) }; MAX_KEYS];
 static DESTRUCTORS: Mutex<[Option<Destructor>; MAX_KEYS]> = Mutex::new([None; MAX_KEYS]);
 
+/// What a fork must find free in the child.
+pub(crate) fn hold() -> MutexGuard<'static, [Option<Destructor>; MAX_KEYS]> {
+    DESTRUCTORS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Makes a key. `EAGAIN` when there are `MAX_KEYS`.
 pub(crate) fn make(destructor: Option<Destructor>) -> Result<Key> {
-    let mut destructors = DESTRUCTORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut destructors = hold();
     let free = |generation: &AtomicU32| generation.load(Ordering::Relaxed) % 2 == 0;
     let slot = GENERATIONS.iter().position(free).ok_or(Error::EAGAIN)?;
     destructors[slot] = destructor;
@@ -53,7 +58,7 @@ pub(crate) fn make(destructor: Option<Destructor>) -> Result<Key> {
 
 /// Frees a key. Its values are forgotten, their destructors not called.
 pub(crate) fn free(key: Key) -> Result<()> {
-    let _destructors = DESTRUCTORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let _destructors = hold();
     check(key)?;
     let next = (key.generation() + 1) & GENERATION_MASK;
     GENERATIONS[key.slot()].store(next, Ordering::Release);
@@ -92,7 +97,7 @@ impl Locals {
 
     /// Takes one value that is not null and whose key exists with a destructor.
     pub(crate) fn take(&mut self) -> Option<(Destructor, *mut c_void)> {
-        let destructors = DESTRUCTORS.lock().unwrap_or_else(PoisonError::into_inner);
+        let destructors = hold();
         for (key, value) in &mut self.0 {
             if value.is_null() || check(*key).is_err() {
                 continue;

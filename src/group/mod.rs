@@ -10,10 +10,11 @@ pub(crate) mod serve;
 
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
-use crate::hub::{self, enter, Options};
+use crate::hub::{self, enter, Moment, Options};
 use crate::sync::{event, wait_group};
+use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{mpsc, Arc, Mutex, PoisonError};
+use std::sync::{mpsc, Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// More hubs than this are no wish for cores but a mistake.
@@ -59,8 +60,34 @@ struct Groups {
 
 const INDEX_BITS: u32 = 16;
 
+struct AcrossFork(UnsafeCell<Option<MutexGuard<'static, Groups>>>);
+
+// SAFETY: touched between the moments of one fork only, on the OS thread that forks.
+unsafe impl Sync for AcrossFork {}
+
+static HELD: AcrossFork = AcrossFork(UnsafeCell::new(None));
+
+/// The child has no group: their OS threads are the parent's.
+fn watch_fork(moment: Moment) {
+    // SAFETY: see `AcrossFork`.
+    let held = unsafe { &mut *HELD.0.get() };
+    match moment {
+        Moment::Before => *held = Some(GROUPS.lock().unwrap_or_else(PoisonError::into_inner)),
+        Moment::InParent => *held = None,
+        Moment::InChild(_) => {
+            if let Some(mut groups) = held.take() {
+                for (_, group) in &mut groups.slots {
+                    // Not dropped: it holds OS threads that nobody can join here.
+                    std::mem::forget(group.take());
+                }
+            }
+        }
+    }
+}
+
 /// Makes a group of `count` hubs, 0 for as many as there are cores to run them.
 pub(crate) fn new(count: usize, options: Options) -> Result<usize> {
+    hub::watch_forks(watch_fork);
     let count = match count {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count if count <= MOST => count,

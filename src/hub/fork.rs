@@ -15,21 +15,73 @@
 use super::registry::{self, Numbers};
 use super::{current, descriptors, Hub};
 use crate::error::Result;
+use crate::locals::{self, Destructor, MAX_KEYS};
+use crate::slab::Id;
 use crate::sys::{cxx, errno, fork, tls};
 use crate::thread::{Reason, State, Thread, Wake};
 use std::cell::UnsafeCell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::MutexGuard;
 
 /// The locks that are held across a fork, so that they are free in the child.
-struct Held(UnsafeCell<Option<(MutexGuard<'static, Numbers>, MutexGuard<'static, ()>)>>);
+struct Held(UnsafeCell<Option<Guards>>);
+
+struct Guards {
+    _numbers: MutexGuard<'static, Numbers>,
+    _loader: MutexGuard<'static, ()>,
+    _keys: MutexGuard<'static, [Option<Destructor>; MAX_KEYS]>,
+}
 
 // SAFETY: only whoever holds the locks touches the cell, between `prepare` and `parent` or `child`, and
 // all three run on the OS thread that forks.
 unsafe impl Sync for Held {}
 
 static HELD: Held = Held(UnsafeCell::new(None));
+
+/// When a part of the library that is built on the hub is told of a fork. Between the first and either of
+/// the others no other part runs on this OS thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Moment {
+    /// Take what must be free in the child.
+    Before,
+    InParent,
+    /// All other OS threads are gone, and all green threads but this one.
+    InChild(Option<Id>),
+}
+
+const WATCHERS: usize = 8;
+static WATCHING: [AtomicPtr<()>; WATCHERS] = [const { AtomicPtr::new(ptr::null_mut()) }; WATCHERS];
+
+/// Has `told` called at each fork from now on. Once is enough for each function.
+pub(crate) fn watch_forks(told: fn(Moment)) {
+    for place in &WATCHING {
+        let known = place.compare_exchange(
+            ptr::null_mut(),
+            told as *mut (),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        match known {
+            Ok(_) => return,
+            Err(known) if known == told as *mut () => return,
+            Err(_) => {}
+        }
+    }
+    debug_assert!(false, "more parts than places");
+}
+
+fn tell(moment: Moment) {
+    for place in &WATCHING {
+        let told = place.load(Ordering::Acquire);
+        if !told.is_null() {
+            // SAFETY: `watch_forks` stored a function of this type.
+            let told: fn(Moment) = unsafe { std::mem::transmute(told) };
+            told(moment);
+        }
+    }
+}
 
 /// Run when the library is loaded: at the first hub, another OS thread could be inside a fork already.
 #[used]
@@ -42,17 +94,23 @@ static AT_LOAD: extern "C" fn() = {
 };
 
 extern "C" fn prepare() {
+    tell(Moment::Before);
     let numbers = registry::lock();
     if registry::by_number(0).is_some() {
         // Another OS thread may be inside it, and in the child nobody would ever finish.
         super::current::install_overflow_report();
     }
-    let asking = cxx::hold();
+    let guards = Guards { _numbers: numbers, _loader: cxx::hold(), _keys: locals::hold() };
     // SAFETY: the locks are held.
-    unsafe { *HELD.0.get() = Some((numbers, asking)) };
+    unsafe { *HELD.0.get() = Some(guards) };
 }
 
 extern "C" fn parent() {
+    release();
+    tell(Moment::InParent);
+}
+
+fn release() {
     // SAFETY: the locks are held, since `prepare`.
     drop(unsafe { (*HELD.0.get()).take() });
 }
@@ -72,13 +130,16 @@ extern "C" fn child() {
         // The fork was made by a signal handler, inside a call of the library. It may call exec.
         tls::set(ptr::null_mut());
     }
-    parent();
+    release();
+    let stays = current().map(|hub| hub.root().id);
+    tell(Moment::InChild(stays));
 }
 
 impl Hub {
     fn after_fork(&self) {
         let forker = self.running();
         let stays = forker.unwrap_or_else(|| self.root());
+        self.forget_joiners();
         self.forks.set(self.forks.get().wrapping_add(1));
         self.poller.abandon();
         self.embedded.set(false);

@@ -39,6 +39,7 @@ mod waker;
 
 pub(crate) use current::{create, current, enter, free, keep_errno};
 pub(crate) use descriptors::{adopt, close, stamp, Stamp};
+pub(crate) use fork::{watch_forks, Moment};
 pub(crate) use life::SpawnOptions;
 pub(crate) use objects::{observe, Description, Observer};
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};

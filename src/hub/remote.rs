@@ -155,7 +155,7 @@ impl Hub {
 
     pub(super) fn joined_from_elsewhere(&self, id: Id, reply: Reply) {
         let joinable = self.thread(id).and_then(|target| match target {
-            _ if target.root || target.detached.get() || !target.joiner.get().is_null() => {
+            _ if target.root.get() || target.detached.get() || !target.joiner.get().is_null() => {
                 Err(Error::EINVAL)
             }
             target => Ok(target),
@@ -192,6 +192,11 @@ impl Hub {
             self.hand_result_to(ended, &reply);
         }
         true
+    }
+
+    /// In the child of a fork: who asked is the parent's, and must not be answered here.
+    pub(super) fn forget_joiners(&self) {
+        std::mem::forget(self.joiners.take());
     }
 
     pub(super) fn join_given_up(&self, id: Id, question: usize) {

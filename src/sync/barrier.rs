@@ -13,7 +13,8 @@ pub(crate) struct Barrier {
     queue: Queue,
 }
 
-object!(Barrier, "barrier", |barrier| [&barrier.queue]);
+object!(Barrier, "barrier", |barrier| [&barrier.queue],
+    forked: |barrier, _survivor, waiting| barrier.waiting = waiting as u32);
 
 pub(crate) fn new(name: &[u8], parties: u32) -> Result<usize> {
     if parties == 0 {

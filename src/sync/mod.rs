@@ -65,6 +65,7 @@ fn lock_reason(hub: &Hub, handle: usize, holder: Option<Id>) -> Reason {
 fn attach() {
     static ATTACHED: Once = Once::new();
     ATTACHED.call_once(|| {
+        hub::watch_forks(objects::watch_fork);
         hub::observe(Observer {
             describe: objects::describe,
             ended: |holder| {

@@ -19,7 +19,13 @@ pub(crate) struct Mutex {
     queue: Queue,
 }
 
-object!(Mutex, "mutex", |mutex| [&mutex.queue], |mutex| mutex.owner);
+object!(Mutex, "mutex", |mutex| [&mutex.queue],
+holder: |mutex| mutex.owner,
+forked: |mutex, survivor, _waiting| if let Some(owner) = mutex.owner {
+    if Some(owner) != survivor {
+        mutex.holder_ended(owner);
+    }
+});
 
 pub(crate) fn new(name: &[u8], recursive: bool) -> Result<usize> {
     let queue = Queue::new();

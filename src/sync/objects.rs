@@ -15,8 +15,9 @@ use super::semaphore::Semaphore;
 use super::wait_group::WaitGroup;
 use super::waiter::{Outcome, Queue};
 use crate::error::{Error, Result};
-use crate::hub::Description;
+use crate::hub::{Description, Moment};
 use crate::slab::Id;
+use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
@@ -32,6 +33,9 @@ pub(super) trait Object: Sized + 'static {
     fn find_mut(body: &mut Body) -> Option<&mut Self>;
     /// Calls `each` for every queue in which threads may wait.
     fn queues(&self, each: &mut dyn FnMut(&Queue));
+    /// In the child of a fork, where only `survivor` is left and `waiting` of its waits: what others
+    /// held or had begun is nobody's.
+    fn forked(&mut self, _survivor: Option<Id>, _waiting: usize) {}
     /// Who holds it, if it can be held.
     fn holder(&self) -> Option<Id> {
         None
@@ -49,6 +53,15 @@ macro_rules! bodies {
                 match self { Body::Free => "nothing", $(Body::$kind(_) => $kind::WORD,)* }
             }
 
+            fn forked(&mut self, survivor: Option<Id>) {
+                let mut waiting = 0;
+                self.queues(&mut |queue| waiting += queue.retain(survivor));
+                match self {
+                    Body::Free => {}
+                    $(Body::$kind(object) => object.forked(survivor, waiting),)*
+                }
+            }
+
             fn queues(&self, each: &mut dyn FnMut(&Queue)) {
                 match self { Body::Free => {} $(Body::$kind(object) => object.queues(each),)* }
             }
@@ -64,7 +77,11 @@ bodies! { Mutex RwLock Condition Semaphore Event Barrier WaitGroup Once Channel 
 
 /// Implements what differs between kinds only by name.
 macro_rules! object {
-    ($kind:ident, $word:literal, |$this:ident| $queues:expr $(, |$held:ident| $holder:expr)?) => {
+    (
+        $kind:ident, $word:literal, |$this:ident| $queues:expr
+        $(, holder: |$held:ident| $holder:expr)?
+        $(, forked: |$forked:ident, $survivor:ident, $waiting:ident| $change:expr)?
+    ) => {
         impl $crate::sync::objects::Object for $kind {
             const WORD: &'static str = $word;
 
@@ -94,6 +111,11 @@ macro_rules! object {
                     each(queue);
                 }
             }
+
+            $(fn forked(&mut self, $survivor: Option<$crate::slab::Id>, $waiting: usize) {
+                let $forked = self;
+                $change
+            })?
 
             $(fn holder(&self) -> Option<$crate::slab::Id> {
                 let $held = self;
@@ -128,6 +150,7 @@ static SLOTS: [AtomicPtr<[Slot; CHUNK]>; CHUNKS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
 static FREE: sync::Mutex<Free> = sync::Mutex::new(Free { slots: Vec::new(), next: 0 });
 
+#[derive(Debug)]
 struct Free {
     slots: Vec<u32>,
     next: usize,
@@ -163,6 +186,42 @@ fn take_slot() -> Result<(usize, &'static Slot)> {
         None => return Err(Error::EAGAIN),
     };
     Ok((index, slot_at(index).ok_or(Error::EAGAIN)?))
+}
+
+/// The locks that are held across a fork.
+#[derive(Debug)]
+struct Held {
+    slots: Vec<MutexGuard<'static, Contents>>,
+    free: Option<MutexGuard<'static, Free>>,
+}
+
+struct AcrossFork(UnsafeCell<Held>);
+
+// SAFETY: touched between the moments of one fork only, on the OS thread that forks; whoever else forks
+// waits for the first of the locks.
+unsafe impl Sync for AcrossFork {}
+
+static HELD: AcrossFork = AcrossFork(UnsafeCell::new(Held { slots: Vec::new(), free: None }));
+
+/// No object may be half-changed in the child, nor locked by an OS thread that is not there. Locked in the
+/// order of their places, as a select does.
+pub(super) fn watch_fork(moment: Moment) {
+    if matches!(moment, Moment::Before) {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let slots = (0..free.next).filter_map(slot_at).map(Slot::lock).collect();
+        // SAFETY: see `AcrossFork`.
+        unsafe { *HELD.0.get() = Held { slots, free: Some(free) } };
+        return;
+    }
+    // SAFETY: as above.
+    let held = unsafe { &mut *HELD.0.get() };
+    if let Moment::InChild(survivor) = moment {
+        for contents in &mut held.slots {
+            contents.body.forked(survivor);
+        }
+    }
+    held.slots = Vec::new();
+    held.free = None;
 }
 
 impl Slot {

@@ -20,7 +20,11 @@ pub(crate) struct Once {
     queue: Queue,
 }
 
-object!(Once, "once", |once| [&once.queue]);
+object!(Once, "once", |once| [&once.queue],
+forked: |once, survivor, _waiting| match once.state {
+    State::Running(id) if Some(id) != survivor => once.hand_over(),
+    _ => {}
+});
 
 pub(crate) fn new(name: &[u8]) -> Result<usize> {
     objects::make(name, Once { state: State::Untried, queue: Queue::new() })
@@ -28,6 +32,16 @@ pub(crate) fn new(name: &[u8]) -> Result<usize> {
 
 pub(crate) fn free(handle: usize) -> Result<()> {
     objects::free::<Once>(handle)
+}
+
+impl Once {
+    /// The function has not succeeded: the next one in the queue may try.
+    fn hand_over(&mut self) {
+        self.state = match self.queue.grant_first(Outcome::Granted) {
+            Some(next) => State::Running(next),
+            None => State::Untried,
+        };
+    }
 }
 
 /// Runs `function` unless it has succeeded before. After a failure, which is this caller's result, the
@@ -69,10 +83,7 @@ pub(crate) fn run(
             once.queue.grant_all(Outcome::Granted);
         }
         Err(_) => {
-            once.state = match once.queue.grant_first(Outcome::Granted) {
-                Some(next) => State::Running(next),
-                None => State::Untried,
-            };
+            once.hand_over();
         }
     }
     result

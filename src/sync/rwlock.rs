@@ -23,7 +23,13 @@ pub(crate) struct RwLock {
     queue: Queue,
 }
 
-object!(RwLock, "rwlock", |lock| [&lock.queue], |lock| lock.writer);
+object!(RwLock, "rwlock", |lock| [&lock.queue],
+holder: |lock| lock.writer,
+forked: |lock, survivor, _waiting| if let Some(writer) = lock.writer {
+    if Some(writer) != survivor {
+        lock.holder_ended(writer);
+    }
+});
 
 pub(crate) fn new(name: &[u8]) -> Result<usize> {
     objects::make(name, RwLock { writer: None, readers: 0, broken: false, queue: Queue::new() })

@@ -178,6 +178,23 @@ impl Queue {
         Some(id)
     }
 
+    /// In the child of a fork: only `survivor` still waits.
+    pub(super) fn retain(&self, survivor: Option<Id>) -> usize {
+        let all = self.0.take();
+        let mut count = 0;
+        loop {
+            // SAFETY: on a stack of the parent's, all of which are still there in the child.
+            let Some(waiter) = (unsafe { all.pop_front().cast::<Waiter>().as_ref() }) else {
+                return count;
+            };
+            if Some(waiter.id()) == survivor {
+                // SAFETY: popped just now, and it leaves before its frame ends as before.
+                unsafe { self.push(waiter) };
+                count += 1;
+            }
+        }
+    }
+
     /// Ends all waits. Returns how many.
     pub(super) fn grant_all(&self, outcome: Outcome) -> usize {
         let mut count = 0;
