@@ -22,6 +22,8 @@ const SECTIONS: &[&str] = &[
     "lock",
     "meeting",
     "channel",
+    "offload",
+    "file",
     "readiness",
     "socket",
     "stream",

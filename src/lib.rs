@@ -33,6 +33,8 @@ mod hub;
 
 mod sync;
 
+mod offload;
+
 mod net;
 
 mod group;

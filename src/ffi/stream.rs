@@ -12,7 +12,7 @@ use std::ffi::{c_int, c_void};
 const MOST_RANGES: c_int = 1024;
 
 /// Refuses what is no buffer: no address, or a length that a result could not tell.
-fn check<T: ?Sized>(buffer: *const T, length: usize) -> Result<()> {
+pub(super) fn check<T: ?Sized>(buffer: *const T, length: usize) -> Result<()> {
     if length > isize::MAX as usize || (length > 0 && buffer.cast::<u8>().is_null()) {
         return Err(Error::EINVAL);
     }

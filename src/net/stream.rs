@@ -8,13 +8,12 @@ use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::hub::{enter, perform, perform_once, Direction};
 use crate::sys::fd::{self, Kind};
+use crate::sys::file::MOST;
 use crate::sys::{retry, sigpipe, wait};
 use libc::{iovec, msghdr, sockaddr, socklen_t};
 use std::ffi::{c_int, c_short, c_void};
 use std::ops::ControlFlow;
 
-/// The most that Linux moves in one call; a full count of a larger buffer looks short.
-const MOST: usize = 0x7fff_f000;
 /// What a pipe takes at once when poll says that it is writable (POSIX: PIPE_BUF).
 const PIECE: usize = 4096;
 /// Flags with which a short count still means that nothing is left.

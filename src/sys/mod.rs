@@ -8,7 +8,9 @@ pub(crate) mod errno;
 pub(crate) mod fault;
 pub(crate) mod fd;
 pub(crate) mod fork;
+pub(crate) mod file;
 pub(crate) mod memory;
+pub(crate) mod os_thread;
 pub(crate) mod prefetch;
 pub(crate) mod process;
 pub(crate) mod signal;
@@ -19,7 +21,9 @@ pub(crate) mod wait;
 use crate::error::{Error, Result};
 
 // The names under which the C surface speaks of the system's own types.
-pub(crate) use libc::{iovec, mmsghdr, msghdr, pid_t, pollfd, sockaddr, socklen_t, ssize_t};
+pub(crate) use libc::{
+    iovec, mmsghdr, mode_t, msghdr, pid_t, pollfd, sockaddr, socklen_t, ssize_t,
+};
 
 /// Repeats a system call until it was not interrupted, and turns -1 into its errno.
 #[inline(always)]

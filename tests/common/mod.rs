@@ -1,6 +1,7 @@
 //! What the behaviour suite shares: the C surface itself, safe one-line wrappers of it (`calls`),
-//! green threads and callbacks made of closures (`green`), descriptors to talk through (`net`), and
-//! messages with all that they point to (`messages`). `suspending` lists the calls that wait.
+//! green threads and callbacks made of closures (`green`), descriptors to talk through (`net`), messages
+//! with all that they point to (`messages`), the pool of OS threads (`pool`). `suspending` lists the calls
+//! that wait.
 //!
 //! Every `#[test]` runs on an OS thread of its own and so has a hub of its own.
 
@@ -11,6 +12,7 @@ mod calls;
 mod green;
 mod messages;
 mod net;
+mod pool;
 pub mod suspending;
 
 pub use calls::*;
@@ -19,6 +21,7 @@ pub use greenhub::ffi::*;
 pub use libc::{c_char, c_int, c_void};
 pub use messages::*;
 pub use net::*;
+pub use pool::*;
 pub use std::cell::{Cell, RefCell};
 pub use std::ptr::{null, null_mut};
 
@@ -37,6 +40,7 @@ pub const GH_GUARD_AUTO: u32 = 0;
 pub const GH_GUARD_MADVISE: u32 = 1;
 pub const GH_GUARD_MPROTECT: u32 = 2;
 pub const GH_SPAWN_DETACHED: u32 = 1;
+pub const GH_OFFLOAD_NOWAIT: u32 = 1;
 
 macro_rules! errno_constants {
     ($($name:ident),* $(,)?) => { $(pub const $name: i64 = libc::$name as i64;)* };
@@ -75,6 +79,7 @@ errno_constants!(
     EPIPE,
     EPROTONOSUPPORT,
     ERANGE,
+    ESPIPE,
     ESRCH,
     ETIMEDOUT,
 );

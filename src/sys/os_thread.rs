@@ -1,0 +1,46 @@
+//! OS threads of the library's own, and what is left of them in a forked child: nothing.
+
+use crate::error::{Error, Result};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// Room for what a host's function needs: what a pthread has as a rule. Only what is touched is resident.
+const STACK: usize = 8 << 20;
+
+/// What a faulting instruction raises must reach the handlers that tell of it.
+const OF_FAULTS: [std::ffi::c_int; 6] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+
+/// Starts an OS thread that nobody joins. It takes none of the host's signals.
+pub(crate) fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK);
+    // A new thread inherits the mask: set in itself, a signal could come before.
+    let started = with_signals_blocked(|| builder.spawn(body));
+    started.map(drop).map_err(|error| Error::from_io(&error))
+}
+
+fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: valid places for sets; `sigfillset` initialises the first, and `pthread_sigmask`, which
+    // fails for nothing but an unknown `how`, the second.
+    let before = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        for signal in OF_FAULTS {
+            libc::sigdelset(all.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        before.assume_init()
+    };
+    let result = body();
+    // SAFETY: a valid set.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut()) };
+    result
+}
+
+/// Has a function called in every child that is forked from now on. It must be async-signal-safe.
+pub(crate) fn at_fork(in_child: unsafe extern "C" fn()) {
+    // Fails for want of memory only; then a child has a pool without threads, as it would have had anyway.
+    // SAFETY: the function stays: the library is never unloaded.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+}
