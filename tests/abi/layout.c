@@ -81,9 +81,32 @@ FIELD(gh_group_options, reserved, 12, 4);
 FIELD(gh_group_options, hub, 16, 8);
 
 _Static_assert(sizeof(gh_key) == 4 && (gh_key)-1 > 0, "gh_key is a uint32_t");
+_Static_assert(sizeof(gh_offload_options) == 40, "gh_offload_options has another size");
+FIELD(gh_offload_options, size, 0, 8);
+FIELD(gh_offload_options, threads, 8, 8);
+FIELD(gh_offload_options, queue, 16, 8);
+FIELD(gh_offload_options, idle, 24, 8);
+FIELD(gh_offload_options, names, 32, 8);
+
+_Static_assert(sizeof(gh_offload_call) == 40, "gh_offload_call has another size");
+FIELD(gh_offload_call, size, 0, 8);
+FIELD(gh_offload_call, fn, 8, 8);
+FIELD(gh_offload_call, arg, 16, 8);
+FIELD(gh_offload_call, release, 24, 8);
+FIELD(gh_offload_call, flags, 32, 4);
+FIELD(gh_offload_call, reserved, 36, 4);
+
+_Static_assert(sizeof(gh_pool_stats) == 40, "gh_pool_stats has another size");
+FIELD(gh_pool_stats, threads, 0, 8);
+FIELD(gh_pool_stats, idle, 8, 8);
+FIELD(gh_pool_stats, running, 16, 8);
+FIELD(gh_pool_stats, queued, 24, 8);
+FIELD(gh_pool_stats, outside, 32, 8);
+
 _Static_assert(sizeof(gh_thread) == 8 && (gh_thread)-1 > 0, "gh_thread is a uint64_t");
 _Static_assert(sizeof(gh_timer) == 8 && (gh_timer)-1 > 0, "gh_timer is a uint64_t");
-_Static_assert(sizeof(gh_entry) == 8 && sizeof(gh_callback) == 8, "callbacks are pointers");
+_Static_assert(sizeof(gh_entry) == 8 && sizeof(gh_callback) == 8 && sizeof(gh_release) == 8,
+               "callbacks are pointers");
 
 VALUE(GH_MUTEX_RECURSIVE, 1);
 VALUE(GH_EVENT_AUTO, 1);
@@ -111,5 +134,6 @@ VALUE(GH_STDIO_DESCRIPTOR, 3);
 VALUE(GH_STDIO_OUTPUT, 4);
 VALUE(GH_PROCESS_GROUP, 1);
 VALUE(GH_PROCESS_SESSION, 2);
+VALUE(GH_OFFLOAD_NOWAIT, 1);
 VALUE(GH_NEVER, INT64_MAX);
 VALUE(GH_ABI_VERSION, 0);

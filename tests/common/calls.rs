@@ -171,6 +171,34 @@ pub fn sendfile(out: c_int, file: c_int, offset: Option<&mut i64>, count: usize,
     c!(gh_sendfile(out, file, offset, count, by)) as i64
 }
 
+pub fn file_open(path: &str, flags: c_int, mode: libc::mode_t, deadline: i64) -> i64 {
+    i64::from(c!(gh_file_open(c_string(path).as_ptr(), flags, mode, deadline)))
+}
+
+pub fn file_read(fd: c_int, buf: &mut [u8], deadline: i64) -> i64 {
+    c!(gh_file_read(fd, buf.as_mut_ptr().cast(), buf.len(), deadline)) as i64
+}
+
+pub fn file_write(fd: c_int, buf: &[u8], deadline: i64) -> i64 {
+    c!(gh_file_write(fd, buf.as_ptr().cast(), buf.len(), deadline)) as i64
+}
+
+pub fn file_pread(fd: c_int, buf: &mut [u8], offset: i64, deadline: i64) -> i64 {
+    c!(gh_file_pread(fd, buf.as_mut_ptr().cast(), buf.len(), offset, deadline)) as i64
+}
+
+pub fn file_pwrite(fd: c_int, buf: &[u8], offset: i64, deadline: i64) -> i64 {
+    c!(gh_file_pwrite(fd, buf.as_ptr().cast(), buf.len(), offset, deadline)) as i64
+}
+
+pub fn file_fsync(fd: c_int, deadline: i64) -> i64 {
+    i64::from(c!(gh_file_fsync(fd, deadline)))
+}
+
+pub fn file_fdatasync(fd: c_int, deadline: i64) -> i64 {
+    i64::from(c!(gh_file_fdatasync(fd, deadline)))
+}
+
 pub fn shutdown(fd: c_int, how: c_int) -> i64 {
     i64::from(c!(gh_shutdown(fd, how)))
 }

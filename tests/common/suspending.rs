@@ -128,7 +128,20 @@ pub fn full_listener() -> (c_int, c_int, Vec<c_int>) {
     }
 }
 
-/// Each call set so that it has to wait.
+/// Blocks its OS thread until the pipe that it is given has something, or nobody who could write.
+unsafe extern "C" fn read_a_byte(fd: *mut c_void) -> *mut c_void {
+    let mut byte = [0_u8];
+    c!(libc::read(fd as usize as c_int, byte.as_mut_ptr().cast(), 1));
+    null_mut()
+}
+
+pub fn offload_a_read(fd: c_int, deadline: i64) -> i64 {
+    let arg = fd as usize as *mut c_void;
+    i64::from(c!(gh_offload(Some(read_a_byte), arg, null_mut(), deadline)))
+}
+
+/// Each call set so that it has to wait. Those that went to the pool are still there, some of them in the
+/// kernel, until the fixture ends.
 pub fn would_wait() -> Fixture {
     let (empty, empty_peer) = socket_pair();
     let (full, full_peer) = socket_pair();
@@ -139,6 +152,12 @@ pub fn would_wait() -> Fixture {
     let (reader, reader_peer) = pipe();
     let (drained, writer) = pipe();
     fill(writer);
+    // Numbers of their own: the pool may come late to one that is closed.
+    let (stuck_peer, stuck) = pipe();
+    fill(stuck);
+    let stuck = at_own_number(stuck);
+    let (slow, slow_peer) = pipe();
+    let slow = at_own_number(slow);
     let file = temporary_file(b"content of a file");
     let (idle, _) = listener();
     let (crowded, port, mut crowd) = full_listener();
@@ -187,10 +206,15 @@ pub fn would_wait() -> Fixture {
         case("gh_sendfile", move |by| sendfile(full, file, Some(&mut 0), 8, by)),
         case("gh_waitpid", move |by| waitpid(child, 0, by).0),
         case("gh_signal_wait", move |by| signal_wait(&[signal], by)),
+        case("gh_offload", move |by| offload_a_read(slow, by)),
+        case("gh_file_read", move |by| file_read(slow, &mut [0; 8], by)),
+        case("gh_file_write", move |by| file_write(stuck, b"data", by)),
     ];
     let mut fds = vec![empty, empty_peer, full, full_peer, messages, messages_peer];
     fds.extend([quiet, quiet_peer, reader, reader_peer, drained, writer]);
-    fds.extend([file, idle, crowded, apart, crammed_fd, end_of_child]);
+    // Of a pipe that the pool waits for the other end first: that ends the wait.
+    fds.extend([stuck_peer, stuck, slow_peer, slow, file, idle, crowded, apart, crammed_fd]);
+    fds.push(end_of_child);
     fds.append(&mut crowd);
     Fixture { cases, fds, threads: vec![endless], children: vec![child] }
 }
