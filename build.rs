@@ -24,6 +24,7 @@ const SECTIONS: &[&str] = &[
     "channel",
     "offload",
     "file",
+    "names",
     "readiness",
     "socket",
     "stream",
@@ -103,6 +104,9 @@ struct mmsghdr;
     let _ = write!(
         out,
         "
+/* <netdb.h> defines it, but not under every standard. */
+struct addrinfo;
+
 /* Version of this header. gh_version() tells that of the library. */
 #define GH_VERSION_MAJOR {major}
 #define GH_VERSION_MINOR {minor}

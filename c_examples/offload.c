@@ -5,7 +5,6 @@
  * the green thread that asked for it waits. Files have calls of their own.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <greenhub.h>
 #include <stdio.h>
@@ -59,43 +58,60 @@ static void others_run_meanwhile(void)
     check(gh_join(ticker, NULL, GH_NEVER), "gh_join");
 }
 
-/* The wait for it ended first: what it owned comes here, on the pool's thread. */
-static void release(void *arg, void *result)
-{
-    const int *done = arg;
+struct errand {
+    int begun[2];
+    int done[2];
+};
 
-    printf("released: %s\n", (char *)result);
-    fflush(stdout);
-    free(result);
-    check(write(*done, "x", 1), "write");
-}
-
-static void *work_with_owner(void *arg)
+static void *run_errand(void *arg)
 {
+    const struct errand *errand = arg;
     char input[] = "what nobody waits for";
 
-    (void)arg;
+    check(write(errand->begun[1], "x", 1), "write");
     return work_for_long(input);
 }
 
-static void give_up_at_a_deadline(void)
+/* The wait for it ended first: what it owned comes here, on the pool's thread. */
+static void release(void *arg, void *result)
 {
-    int done[2];
-    char byte;
+    const struct errand *errand = arg;
 
-    check(pipe(done), "pipe");
+    printf("released: %s\n", (char *)result);
+    free(result);
+    check(write(errand->done[1], "x", 1), "write");
+}
+
+static void *wait_for_errand(void *arg)
+{
     const gh_offload_call call = {
         .size = sizeof call,
-        .fn = work_with_owner,
-        .arg = &done[1],
+        .fn = run_errand,
+        .arg = arg,
         .release = release,
     };
-    const int result = gh_offload_with(&call, NULL, gh_after_ms(50));
-    printf("gh_offload_with: %s\n", gh_err_name(result));
-    if (result == -ETIMEDOUT)
-        check(gh_read(done[0], &byte, 1, GH_NEVER), "gh_read");
-    check(gh_close(done[0]), "gh_close");
-    check(gh_close(done[1]), "gh_close");
+
+    printf("gh_offload_with: %s\n", gh_err_name(gh_offload_with(&call, NULL, GH_NEVER)));
+    return NULL;
+}
+
+static void cancelled_while_it_runs(void)
+{
+    struct errand errand;
+    gh_thread waiter;
+    char byte;
+
+    check(pipe(errand.begun), "pipe");
+    check(pipe(errand.done), "pipe");
+    check(gh_spawn(&waiter, NULL, wait_for_errand, &errand), "gh_spawn");
+    check(gh_read(errand.begun[0], &byte, 1, GH_NEVER), "gh_read");
+    check(gh_cancel(waiter), "gh_cancel");
+    check(gh_join(waiter, NULL, GH_NEVER), "gh_join");
+    check(gh_read(errand.done[0], &byte, 1, GH_NEVER), "gh_read");
+    for (int end = 0; end < 2; end++) {
+        check(gh_close(errand.begun[end]), "gh_close");
+        check(gh_close(errand.done[end]), "gh_close");
+    }
 }
 
 static void files_have_calls_of_their_own(void)
@@ -122,7 +138,7 @@ static void files_have_calls_of_their_own(void)
 int main(void)
 {
     others_run_meanwhile();
-    give_up_at_a_deadline();
+    cancelled_while_it_runs();
     files_have_calls_of_their_own();
     return EXIT_SUCCESS;
 }

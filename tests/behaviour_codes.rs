@@ -26,6 +26,9 @@ fn our_own_codes_have_their_names_and_a_text_each() {
         (GH_EWRONGTHREAD, "GH_EWRONGTHREAD"),
         (GH_ENOTROOT, "GH_ENOTROOT"),
         (GH_ENOHUB, "GH_ENOHUB"),
+        (GH_EAI_NONAME, "GH_EAI_NONAME"),
+        (GH_EAI_AGAIN, "GH_EAI_AGAIN"),
+        (-10_205, "GH_EAI_IDN_ENCODE"),
     ];
     let mut texts = Vec::new();
     for (code, expected) in ours {
@@ -74,7 +77,9 @@ fn successes_are_ok_and_numbers_in_no_table_are_unknown() {
         assert_eq!(name(i64::from(code)), "OK");
         assert!(!message(i64::from(code)).is_empty());
     }
-    for code in [-4000, -4095, -4096, -9_999, -10_000, -10_007, -20_000, c_int::MIN] {
+    for code in
+        [-4000, -4095, -4096, -9_999, -10_000, -10_007, -10_100, -10_113, -20_000, c_int::MIN]
+    {
         assert_eq!(name(i64::from(code)), "EUNKNOWN", "{code}");
         assert_eq!(message(i64::from(code)), "Unknown error", "{code}");
     }

@@ -80,6 +80,11 @@ impl Error {
         Error(code as isize)
     }
 
+    /// From an `EAI_` number of getaddrinfo(3), whose sign differs between systems.
+    pub(crate) const fn of_eai(number: c_int) -> Error {
+        Error(codes::EAI_ZERO as isize - (number as isize).abs())
+    }
+
     /// From the standard library, whose errors from a system call carry their errno.
     pub(crate) fn from_io(error: &std::io::Error) -> Error {
         Error::errno(error.raw_os_error().unwrap_or(libc::EIO))
@@ -127,6 +132,26 @@ mod tests {
         assert!(errno::ERRNO.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert!(codes::OWN.windows(2).all(|pair| pair[0].number > pair[1].number));
         assert!(codes::OWN.iter().all(|own| own.number <= -10001));
+    }
+
+    #[test]
+    fn the_resolvers_codes_have_its_numbers() {
+        let numbers = [
+            (libc::EAI_BADFLAGS, c"GH_EAI_BADFLAGS"),
+            (libc::EAI_NONAME, c"GH_EAI_NONAME"),
+            (libc::EAI_AGAIN, c"GH_EAI_AGAIN"),
+            (libc::EAI_FAIL, c"GH_EAI_FAIL"),
+            (libc::EAI_NODATA, c"GH_EAI_NODATA"),
+            (libc::EAI_FAMILY, c"GH_EAI_FAMILY"),
+            (libc::EAI_SOCKTYPE, c"GH_EAI_SOCKTYPE"),
+            (libc::EAI_SERVICE, c"GH_EAI_SERVICE"),
+            (libc::EAI_MEMORY, c"GH_EAI_MEMORY"),
+            (libc::EAI_SYSTEM, c"GH_EAI_SYSTEM"),
+            (libc::EAI_OVERFLOW, c"GH_EAI_OVERFLOW"),
+        ];
+        for (number, expected) in numbers {
+            assert_eq!(name(Error::of_eai(number).code()), expected);
+        }
     }
 
     #[test]

@@ -23,14 +23,20 @@ pub unsafe extern "C" fn gh_tcp_listen(host: *const c_char, port: c_int, backlog
     guard(|| endpoint::tcp_listen(unsafe { optional_text(host) }, port, backlog))
 }
 
-/// Makes a TCP connection.
+/// Makes a TCP connection, to a host by its address or its name.
 ///
-/// @param host      (borrow) a numeric IPv4 or IPv6 address, "fe80::1%eth0" included
+/// A name is looked up as gh_getaddrinfo() does. Its addresses are raced as RFC 8305 says: they are tried
+/// in the resolver's order with the families in turn, each 250 ms after the one before or as soon as one
+/// has failed; the first to answer stays, the others are closed.
+///
+/// @param host      (borrow) a numeric IPv4 or IPv6 address, "fe80::1%eth0" included, or a name
 /// @param port      0 to 65535
-/// @param deadline  how long to wait
-/// @return (own) the descriptor, for gh_close(); -EINVAL for NULL, a host that is no numeric address or
-///         a port out of range; what connect(2) gives, such as -ECONNREFUSED, -ENETUNREACH; -EMFILE;
-///         -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+/// @param deadline  how long to wait, for the resolver and for all addresses together
+/// @return (own) the descriptor, for gh_close(); -EINVAL for NULL, a port out of range or a host that is
+///         neither a numeric address nor can be a name; what gh_getaddrinfo() gives, such as
+///         GH_EAI_NONAME, GH_EAI_AGAIN; what connect(2) gives for the first address that fails when all
+///         do, such as -ECONNREFUSED, -ENETUNREACH; -EMFILE; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a
+///         callback
 /// @thread any
 /// @suspends yes
 /// @since 0.1

@@ -56,6 +56,41 @@ impl Address {
         Ok(Address::from_parts(unix))
     }
 
+    /// A copy of what a caller or the system has. `None` where there is nothing, or too much.
+    ///
+    /// # Safety
+    /// `address` is null, or readable for `length` bytes.
+    pub(crate) unsafe fn copied(address: *const sockaddr, length: socklen_t) -> Option<Address> {
+        if address.is_null() || length as usize > size_of::<libc::sockaddr_storage>() {
+            return None;
+        }
+        // SAFETY: all zeroes is a valid sockaddr_storage.
+        let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
+        // SAFETY: the caller vouches for `length` bytes, for which the storage has room.
+        unsafe {
+            let bytes = (&raw mut storage).cast::<u8>();
+            bytes.copy_from_nonoverlapping(address.cast(), length as usize);
+        }
+        Some(Address { storage, length })
+    }
+
+    /// The same host at another port. What has no port stays as it is.
+    pub(crate) fn with_port(mut self, port: u16) -> Address {
+        let storage = &raw mut self.storage;
+        match self.family() {
+            // SAFETY: the family says which type the storage holds, and it has room and alignment for each.
+            libc::AF_INET => unsafe {
+                (*storage.cast::<libc::sockaddr_in>()).sin_port = port.to_be()
+            },
+            // SAFETY: as above.
+            libc::AF_INET6 => unsafe {
+                (*storage.cast::<libc::sockaddr_in6>()).sin6_port = port.to_be();
+            },
+            _ => {}
+        }
+        self
+    }
+
     fn from_parts<T: Copy>(parts: T) -> Address {
         const { assert!(size_of::<T>() <= size_of::<libc::sockaddr_storage>()) };
         // SAFETY: all zeroes is a valid sockaddr_storage.

@@ -53,7 +53,11 @@ pub(crate) unsafe fn connect(
 ///
 /// # Safety
 /// `address` is readable for `length` bytes.
-unsafe fn attempt(socket: c_int, address: *const sockaddr, length: socklen_t) -> Result<isize> {
+pub(super) unsafe fn attempt(
+    socket: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+) -> Result<isize> {
     // SAFETY: the caller vouches for the address.
     match unsafe { libc::connect(socket, address, length) } {
         0 => Ok(0),

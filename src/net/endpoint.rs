@@ -1,32 +1,12 @@
 //! The short ways in: a listening, connected or bound descriptor in one call.
 
 use super::address::{self, Address};
-use super::connection;
 use super::owned::Owned;
+use super::{connection, names, race};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::sys::retry;
 use std::ffi::{c_int, CStr};
-
-impl Owned {
-    fn socket(family: c_int, kind: c_int) -> Result<Owned> {
-        connection::socket(family, kind, 0).map(Owned::new)
-    }
-
-    fn set(&self, level: c_int, option: c_int, value: c_int) -> Result<()> {
-        let value: *const c_int = &value;
-        // SAFETY: an int, and its size.
-        retry(|| unsafe {
-            libc::setsockopt(self.fd(), level, option, value.cast(), size_of::<c_int>() as _)
-        })
-        .map(drop)
-    }
-
-    fn bind(&self, address: &Address) -> Result<()> {
-        // SAFETY: the address is valid for its length.
-        retry(|| unsafe { libc::bind(self.fd(), address.as_ptr(), address.length()) }).map(drop)
-    }
-}
 
 fn backlog(wish: c_int) -> Result<c_int> {
     match wish {
@@ -78,7 +58,7 @@ pub(crate) fn tcp_listen_shared(host: Option<&CStr>, port: c_int, wish: c_int) -
 fn listener(host: Option<&CStr>, port: c_int, wish: c_int, shared: bool) -> Result<c_int> {
     let (port, backlog) = (address::port(port)?, backlog(wish)?);
     let socket = bound(libc::SOCK_STREAM, host, port, shared)?;
-    connection::listen(socket.fd(), backlog)?;
+    connection::listen(socket.descriptor()?, backlog)?;
     Ok(socket.let_go())
 }
 
@@ -96,9 +76,22 @@ pub(crate) fn port_of(fd: c_int) -> Result<c_int> {
     Ok(c_int::from(u16::from_be(port)))
 }
 
-/// A TCP connection.
+/// A TCP connection, to a numeric address without detours.
 pub(crate) fn tcp_connect(host: &CStr, port: c_int, deadline: Nanos) -> Result<c_int> {
-    connected(&address::parse(host, address::port(port)?)?, deadline)
+    let port = address::port(port)?;
+    match address::parse(host, port) {
+        Ok(address) => return connected(&address, deadline),
+        Err(error) if !names::is_name(host) => return Err(error),
+        Err(_) => {}
+    }
+    let hints = names::Hints {
+        flags: 0,
+        family: libc::AF_UNSPEC,
+        kind: libc::SOCK_STREAM,
+        protocol: libc::IPPROTO_TCP,
+    };
+    let found = names::addresses(Some(host), None, Some(hints), deadline)?;
+    race::connect(found.iter().map(|address| address.with_port(port)), deadline)
 }
 
 /// A Unix stream socket that listens.
@@ -106,7 +99,7 @@ pub(crate) fn unix_listen(path: &CStr, wish: c_int) -> Result<c_int> {
     let (address, backlog) = (Address::unix(path)?, backlog(wish)?);
     let socket = Owned::socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
     socket.bind(&address)?;
-    connection::listen(socket.fd(), backlog)?;
+    connection::listen(socket.descriptor()?, backlog)?;
     Ok(socket.let_go())
 }
 
@@ -118,7 +111,9 @@ pub(crate) fn unix_connect(path: &CStr, deadline: Nanos) -> Result<c_int> {
 fn connected(address: &Address, deadline: Nanos) -> Result<c_int> {
     let socket = Owned::socket(address.family(), libc::SOCK_STREAM)?;
     // SAFETY: the address is valid for its length.
-    unsafe { connection::connect(socket.fd(), address.as_ptr(), address.length(), deadline)? };
+    unsafe {
+        connection::connect(socket.descriptor()?, address.as_ptr(), address.length(), deadline)?
+    };
     Ok(socket.let_go())
 }
 

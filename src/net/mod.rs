@@ -10,6 +10,8 @@
 //! * `endpoint` — the short ways in: a listening or connected descriptor in one call.
 //! * `owned` — a descriptor that one call makes, closed again when it fails.
 //! * `address` — numeric addresses.
+//! * `names` — names to addresses and back.
+//! * `race` — connecting to whichever of several addresses answers first.
 //! * `poll` — several descriptors at once.
 //! * `pause` — trying again, where no event tells when.
 
@@ -18,10 +20,12 @@ mod addressed;
 pub(crate) mod batch;
 pub(crate) mod connection;
 pub(crate) mod endpoint;
+pub(crate) mod names;
 pub(crate) mod owned;
 mod passed;
 mod pause;
 pub(crate) mod poll;
+mod race;
 pub(crate) mod sendfile;
 pub(crate) mod stream;
 pub(crate) mod whole;

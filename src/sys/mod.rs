@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 
 // The names under which the C surface speaks of the system's own types.
 pub(crate) use libc::{
-    iovec, mmsghdr, mode_t, msghdr, pid_t, pollfd, sockaddr, socklen_t, ssize_t,
+    addrinfo, iovec, mmsghdr, mode_t, msghdr, pid_t, pollfd, sockaddr, socklen_t, ssize_t,
 };
 
 /// Repeats a system call until it was not interrupted, and turns -1 into its errno.

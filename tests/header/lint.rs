@@ -7,7 +7,7 @@ const OWNERSHIP: &[&str] = &["borrow", "keep", "take", "own", "out"];
 const THREADS: &[&str] = &["any", "hub", "green", "root"];
 
 /// The system's own types that are declared and not defined: its headers show them only to some.
-const FOREIGN: &[&str] = &["mmsghdr"];
+const FOREIGN: &[&str] = &["addrinfo", "mmsghdr"];
 
 /// `gh_` for functions and types, `GH_` for macros and enumerators, and no
 /// `_t`, which POSIX keeps for itself.
