@@ -120,6 +120,55 @@ fn more_threads_may_be_allowed_while_calls_wait() {
 }
 
 #[test]
+fn limits_that_change_all_the_time_lose_no_call() {
+    let _alone = pool_alone();
+    const EACH: usize = 1500;
+    let (sum, left) = (counter(), counter());
+    let callers: Vec<_> = (0..3)
+        .map(|_| {
+            add_one(left);
+            std::thread::spawn(move || {
+                with_hub(|| {
+                    for _ in 0..EACH {
+                        assert_eq!(offload(move || add_one(sum), GH_NEVER).0, 0);
+                    }
+                });
+                left.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            })
+        })
+        .collect();
+    let mut turn = 0;
+    while count(left) > 0 {
+        turn += 1;
+        configure_pool(1 + turn % 5, 1 + turn % 2);
+    }
+    for caller in callers {
+        caller.join().expect("no assertion failed");
+    }
+    assert_eq!(count(sum), 3 * EACH);
+}
+
+#[test]
+fn a_thread_that_ends_when_it_was_called_leaves_its_call_to_another() {
+    let _alone = pool_alone();
+    with_hub(|| {
+        for _ in 0..200 {
+            configure_pool(4, 0);
+            let gate = Gate::default();
+            let threads: Vec<_> = (0..4).map(|_| keep_busy(&gate)).collect();
+            until_pool("busy", |pool| pool.running == 4);
+            gate.open();
+            join_all(threads);
+            until_pool("idle", |pool| pool.idle == 4);
+            let caller = spawn(|| assert_eq!(offload(|| 1, after_ms(20_000)), (0, 1)));
+            yield_now();
+            configure_pool(1, 0);
+            join(caller);
+        }
+    });
+}
+
+#[test]
 fn a_full_queue_is_waited_for_in_order() {
     let _alone = pool_alone();
     configure_pool(1, 2);

@@ -166,25 +166,20 @@ fn many_lookups_at_once_are_all_answered() {
     });
 }
 
+type Ask = dyn Fn(*const libc::sockaddr, (*mut c_char, u32), (*mut c_char, u32)) -> i64;
+
 /// The host's and the service's name, or the error.
-fn names_of(
+fn names_by(
+    ask: &Ask,
     address: &libc::sockaddr_in,
     rooms: (usize, usize),
-    flags: c_int,
 ) -> Result<(String, String), i64> {
     let (mut host, mut service) = (vec![0x55_u8; 2048], vec![0x55_u8; 2048]);
-    let code = c!(gh_getnameinfo(
-        std::ptr::from_ref(address).cast(),
-        std::mem::size_of::<libc::sockaddr_in>() as libc::socklen_t,
-        host.as_mut_ptr().cast(),
-        rooms.0 as libc::socklen_t,
-        service.as_mut_ptr().cast(),
-        rooms.1 as libc::socklen_t,
-        flags,
-        GH_NEVER
-    ));
+    let at = std::ptr::from_ref(address).cast();
+    let host_room = (host.as_mut_ptr().cast(), rooms.0 as u32);
+    let code = ask(at, host_room, (service.as_mut_ptr().cast(), rooms.1 as u32));
     if code != 0 {
-        return Err(i64::from(code));
+        return Err(code);
     }
     let text = |bytes: &[u8], room: usize| {
         assert!(bytes[room..].iter().all(|byte| *byte == 0x55), "nothing beyond the room");
@@ -194,6 +189,35 @@ fn names_of(
         }
     };
     Ok((text(&host, rooms.0), text(&service, rooms.1)))
+}
+
+const LENGTH: libc::socklen_t = std::mem::size_of::<libc::sockaddr_in>() as libc::socklen_t;
+
+fn names_of(
+    address: &libc::sockaddr_in,
+    rooms: (usize, usize),
+    flags: c_int,
+) -> Result<(String, String), i64> {
+    let ask = move |at, (host, room): (*mut c_char, u32), (service, other): (*mut c_char, u32)| {
+        let code = c!(gh_getnameinfo(at, LENGTH, host, room, service, other, flags, GH_NEVER));
+        i64::from(code)
+    };
+    names_by(&ask, address, rooms)
+}
+
+fn their_names_of(
+    address: &libc::sockaddr_in,
+    rooms: (usize, usize),
+    flags: c_int,
+) -> Result<(String, String), i64> {
+    let ask =
+        move |at, (host, room): (*mut c_char, u32), (service, other): (*mut c_char, u32)| match c!(
+            libc::getnameinfo(at, LENGTH, host, room, service, other, flags)
+        ) {
+            0 => 0,
+            eai => i64::from(-10_100 - eai.abs()),
+        };
+    names_by(&ask, address, rooms)
 }
 
 #[test]
@@ -209,21 +233,12 @@ fn addresses_have_names() {
         assert_eq!(found((0, 64), NUMBERS), Ok((String::new(), "80".to_owned())));
         assert_eq!(found((9, 64), NUMBERS), Err(GH_EAI_OVERFLOW));
         assert_eq!(found((64, 2), NUMBERS), Err(GH_EAI_OVERFLOW));
-        assert_eq!(found((0, 0), NUMBERS), Err(GH_EAI_NONAME));
         assert_eq!(found((64, 64), 0x4000_0000), Err(GH_EAI_BADFLAGS));
-        let mut theirs = [0_u8; 1025];
-        let eai = c!(libc::getnameinfo(
-            std::ptr::addr_of!(address).cast(),
-            std::mem::size_of::<libc::sockaddr_in>() as libc::socklen_t,
-            theirs.as_mut_ptr().cast(),
-            1025,
-            null_mut(),
-            0,
-            0
-        ));
-        if eai == 0 {
-            let name = CStr::from_bytes_until_nul(&theirs).expect("text").to_string_lossy();
-            assert_eq!(found((1025, 0), 0), Ok((name.into_owned(), String::new())));
+        for flags in [0, NUMBERS, libc::NI_NOFQDN, libc::NI_DGRAM, libc::NI_NAMEREQD] {
+            for rooms in [(1025, 32), (0, 0), (1025, 0), (5, 32)] {
+                let theirs = their_names_of(&address, rooms, flags);
+                assert_eq!(found(rooms, flags), theirs, "{rooms:?} {flags:#x}");
+            }
         }
         let mut other = address;
         other.sin_family = 77;

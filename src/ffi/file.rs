@@ -19,9 +19,9 @@ unsafe fn read(
 ) -> Result<ssize_t> {
     check(buf, len)?;
     file::read(fd, len, at, deadline, |bytes| {
-        // SAFETY: the caller vouches for `len` bytes, and there are no more; for none the address may be
-        // null, which a copy of nothing may not.
+        // Of nothing, the address may be null, which a copy does not take.
         if !bytes.is_empty() {
+            // SAFETY: the caller vouches for `len` bytes, and there are no more.
             unsafe { buf.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         }
     })

@@ -56,7 +56,7 @@ pub unsafe extern "C" fn gh_getaddrinfo(
 
 /// How much room a caller has for a name; `None` where it wants none.
 fn room(place: *mut c_char, length: socklen_t) -> Option<usize> {
-    (!place.is_null() && length > 0).then_some(length as usize)
+    (!place.is_null()).then_some(length as usize)
 }
 
 /// # Safety

@@ -124,7 +124,7 @@ unsafe fn call(
 /// it may make calls of the library, on a hub of that OS thread. One that calls this function again
 /// takes a second thread of the pool meanwhile.
 ///
-/// @param fn        what to call; it must return or end the process, not throw, not longjmp out
+/// @param fn        what to call; it must return: not throw, not longjmp out, not end its OS thread
 /// @param arg       (keep) passed to it; never touched
 /// @param result    (out) what it has returned; may be NULL
 /// @param deadline  how long to wait, for a thread and for the function; in the past, nothing is called
@@ -184,8 +184,8 @@ pub unsafe extern "C" fn gh_offload_with(
     })
 }
 
-/// Sets how large the pool may grow, now and for what is under way. Fewer threads than there are end
-/// as they become idle. A forked child has the same limits.
+/// Sets how large the pool may grow, also for the calls that are queued already. Threads that are too
+/// many end when what they run has returned. A forked child has the same limits.
 ///
 /// @param options  (borrow) the limits, all of them; NULL for the defaults
 /// @return 0; -EINVAL for a value out of range; -E2BIG if the struct is longer than the library knows

@@ -144,12 +144,9 @@ impl Pool {
     }
 
     /// What each thread does.
-    fn serve(&self) {
+    fn serve(&'static self) {
         let mut state = self.lock();
-        loop {
-            if state.threads > limits::threads() {
-                break;
-            }
+        while state.threads <= limits::threads() {
             if let Some((purpose, job)) = state.queue.take() {
                 drop(state);
                 job.run();
@@ -165,6 +162,10 @@ impl Pool {
             }
         }
         state.threads -= 1;
+        if state.queue.runnable() > 0 {
+            // It may be this thread that was called for it.
+            let _ = self.call_a_thread(&mut state);
+        }
     }
 
     /// Waits to be called; `None` if the thread is to end, and is not counted any more.
