@@ -53,6 +53,9 @@
 /* Defined by <sys/socket.h> for those who have _GNU_SOURCE defined before the first include. */
 struct mmsghdr;
 
+/* <netdb.h> defines it, but not under every standard. */
+struct addrinfo;
+
 /* Version of this header. gh_version() tells that of the library. */
 #define GH_VERSION_MAJOR 0
 #define GH_VERSION_MINOR 1
@@ -79,7 +82,33 @@ enum gh_error {
     /** Only the root of an OS thread may make this call. */
     GH_ENOTROOT = -10005,
     /** No such hub: it was freed, or never made. */
-    GH_ENOHUB = -10006
+    GH_ENOHUB = -10006,
+    /** Bad value for ai_flags. */
+    GH_EAI_BADFLAGS = -10101,
+    /** Name or service not known. */
+    GH_EAI_NONAME = -10102,
+    /** Temporary failure in name resolution. */
+    GH_EAI_AGAIN = -10103,
+    /** Non-recoverable failure in name resolution. */
+    GH_EAI_FAIL = -10104,
+    /** No address associated with hostname. */
+    GH_EAI_NODATA = -10105,
+    /** ai_family not supported. */
+    GH_EAI_FAMILY = -10106,
+    /** ai_socktype not supported. */
+    GH_EAI_SOCKTYPE = -10107,
+    /** Servname not supported for ai_socktype. */
+    GH_EAI_SERVICE = -10108,
+    /** Address family for hostname not supported. */
+    GH_EAI_ADDRFAMILY = -10109,
+    /** Memory allocation failure in name resolution. */
+    GH_EAI_MEMORY = -10110,
+    /** System error in name resolution. */
+    GH_EAI_SYSTEM = -10111,
+    /** Argument buffer too small for a name. */
+    GH_EAI_OVERFLOW = -10112,
+    /** Parameter string not correctly encoded. */
+    GH_EAI_IDN_ENCODE = -10205
 };
 
 
@@ -144,6 +173,11 @@ enum gh_error {
  * Wait until a descriptor can be written.
  */
 #define GH_SELECT_WRITE 4
+
+/**
+ * Where the queue is full, give -EAGAIN instead of waiting for room.
+ */
+#define GH_OFFLOAD_NOWAIT 1
 
 /**
  * A child has what the caller has there: the same descriptor, or none if the caller's is closed.
@@ -439,6 +473,96 @@ typedef struct gh_select_case {
      */
     uint32_t reserved;
 } gh_select_case;
+
+/**
+ * What gives back what a call of gh_offload_with() owned: its argument and its result, NULL if the
+ * function has not run. It must not throw, and not take long.
+ */
+typedef void (*gh_release)(void *arg, void *result);
+
+/**
+ * A call for gh_offload_with(). Zero in a member that is not needed.
+ */
+typedef struct gh_offload_call {
+    /**
+     * sizeof(gh_offload_call), set by the caller.
+     */
+    size_t size;
+    /**
+     * What to call.
+     */
+    gh_entry fn;
+    /**
+     * (take) Passed to it.
+     */
+    void *arg;
+    /**
+     * Gives arg and result back when the wait has failed. Default: nothing is given back.
+     */
+    gh_release release;
+    /**
+     * 0 or GH_OFFLOAD_NOWAIT.
+     */
+    uint32_t flags;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_offload_call;
+
+/**
+ * How large the pool of OS threads may grow. Zero in a member means the default.
+ */
+typedef struct gh_offload_options {
+    /**
+     * sizeof(gh_offload_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * OS threads at most, made as they are needed: up to 65536. Default 16.
+     */
+    size_t threads;
+    /**
+     * Calls that may be queued for a thread, names apart from all others; the next ones wait for room,
+     * in order: up to 16777216. Default 1024.
+     */
+    size_t queue;
+    /**
+     * Nanoseconds after which a thread without work ends. Default 10000000000.
+     */
+    int64_t idle;
+    /**
+     * Names that are looked up at once, by gh_getaddrinfo() and its like: up to 65536. Default half
+     * of the threads.
+     */
+    size_t names;
+} gh_offload_options;
+
+/**
+ * What gh_offload_stats() fills in, as of now.
+ */
+typedef struct gh_pool_stats {
+    /**
+     * OS threads of the pool.
+     */
+    uint64_t threads;
+    /**
+     * Of them, those without work.
+     */
+    uint64_t idle;
+    /**
+     * Calls that run.
+     */
+    uint64_t running;
+    /**
+     * Calls that are queued for a thread.
+     */
+    uint64_t queued;
+    /**
+     * Calls that wait for room in the queue.
+     */
+    uint64_t outside;
+} gh_pool_stats;
 
 /**
  * How a group is to be. Zero in a member means the default.
@@ -1619,6 +1743,268 @@ int64_t gh_channel_len(struct gh_channel *channel);
 int gh_select(struct gh_select_case *cases, size_t count, int64_t deadline);
 
 /**
+ * Calls a function that blocks, on an OS thread of a pool, while the calling green thread waits and
+ * the others run.
+ *
+ * After -ETIMEDOUT and -ECANCELED the function has not run and never will, or it runs on: its result
+ * is lost then, and the argument must stay until it has returned. gh_offload_with() knows what to do
+ * with both. The function sees an OS thread of its own, with all signals blocked but those of faults;
+ * it may make calls of the library, on a hub of that OS thread. One that calls this function again
+ * takes a second thread of the pool meanwhile.
+ *
+ * @param fn        what to call; it must return: not throw, not longjmp out, not end its OS thread
+ * @param arg       (keep) passed to it; never touched
+ * @param result    (out) what it has returned; may be NULL
+ * @param deadline  how long to wait, for a thread and for the function; in the past, nothing is called
+ * @return 0; -EINVAL for a NULL function; -EAGAIN if no OS thread can be made and there is none;
+ *         -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_offload(gh_entry fn,
+               void *arg,
+               void **result,
+               int64_t deadline);
+
+/**
+ * As gh_offload(), for a function whose argument or result must be given back.
+ *
+ * After 0 both are the caller's. After every other result they are released, once: before this call
+ * returns if the function never runs, else by the pool's thread when the function has returned. Only
+ * for -EINVAL and -E2BIG nothing is released.
+ *
+ * @param call      (borrow) the call; what it points to is taken over
+ * @param result    (out, own) what the function has returned; may be NULL
+ * @param deadline  how long to wait, for a thread and for the function; in the past, nothing is called
+ * @return 0; -EINVAL for NULL, a NULL function or an unknown flag; -E2BIG if the struct is longer than
+ *         the library knows and not zero there; -EAGAIN with GH_OFFLOAD_NOWAIT if the queue is full, or
+ *         if no OS thread can be made and there is none; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a
+ *         callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_offload_with(const struct gh_offload_call *call,
+                    void **result,
+                    int64_t deadline);
+
+/**
+ * Sets how large the pool may grow, also for the calls that are queued already. Threads that are too
+ * many end when what they run has returned. A forked child has the same limits.
+ *
+ * @param options  (borrow) the limits, all of them; NULL for the defaults
+ * @return 0; -EINVAL for a value out of range; -E2BIG if the struct is longer than the library knows
+ *         and not zero there
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_offload_configure(const struct gh_offload_options *options);
+
+/**
+ * Tells what the pool does.
+ *
+ * @param stats  (out) the counts
+ * @param size   sizeof(gh_pool_stats)
+ * @return 0; -EINVAL for NULL or a size of 0; -E2BIG for a size that is none
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_offload_stats(struct gh_pool_stats *stats, size_t size);
+
+/**
+ * Opens a file as open(2), on the pool of gh_offload().
+ *
+ * A file that is opened after its caller has gone is closed again; one that the call has made stays.
+ *
+ * @param path      (borrow) its name
+ * @param flags     as for open(2); O_CLOEXEC is added. O_NONBLOCK is not: a FIFO waits for its peer
+ * @param mode      the permissions of a file that is made, as for open(2)
+ * @param deadline  how long to wait; in the past, nothing is done
+ * @return (own) the descriptor, for gh_close(); -EINVAL for NULL; what open(2) gives, such as -ENOENT,
+ *         -EACCES, -EEXIST, -EISDIR, -EMFILE; -EAGAIN if no OS thread can be made and there is none;
+ *         -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_file_open(const char *path,
+                 int flags,
+                 mode_t mode,
+                 int64_t deadline);
+
+/**
+ * Reads from a file as read(2), on the pool of gh_offload().
+ *
+ * A read that was abandoned may go on: it never touches the buffer after this call has returned, but
+ * moves the file's position. gh_file_pread() does not. If the descriptor is closed meanwhile, a read
+ * that has begun ends as usual.
+ *
+ * @param fd        a descriptor, of a file as a rule; gh_read() is for pipes and sockets
+ * @param buf       (out) what was read
+ * @param len       bytes of room at buf; as much is allocated meanwhile
+ * @param deadline  how long to wait; in the past, nothing is done
+ * @return the bytes read, 0 at the end; what read(2) gives, such as -EBADF, -EISDIR, -EIO; -EBADF also
+ *         if the descriptor is closed before it was its turn; -EINVAL for NULL or a length beyond
+ *         SSIZE_MAX; -ENOMEM; -EAGAIN if no OS thread can be made and there is none, or as read(2) for
+ *         a descriptor in non-blocking mode; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_file_read(int fd,
+                     void *buf,
+                     size_t len,
+                     int64_t deadline);
+
+/**
+ * Writes to a file as write(2), possibly less than everything, on the pool of gh_offload(). SIGPIPE is
+ * never raised.
+ *
+ * The bytes are copied first. A write that was abandoned may take place all the same, whole or in
+ * part, also after this call has returned.
+ *
+ * @param fd        a descriptor, of a file as a rule; gh_write() is for pipes and sockets
+ * @param buf       (borrow) what to write
+ * @param len       its length in bytes; as much is allocated meanwhile
+ * @param deadline  how long to wait; in the past, nothing is done
+ * @return the bytes written; what write(2) gives, such as -EBADF, -ENOSPC, -EFBIG, -EPIPE, -EIO; -EBADF
+ *         also if the descriptor is closed before it was its turn; -EINVAL for NULL or a length beyond
+ *         SSIZE_MAX; -ENOMEM; -EAGAIN if no OS thread can be made and there is none, or as write(2) for
+ *         a descriptor in non-blocking mode; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_file_write(int fd,
+                      const void *buf,
+                      size_t len,
+                      int64_t deadline);
+
+/**
+ * Reads from a place in a file as pread(2), otherwise as gh_file_read().
+ *
+ * @param fd        a descriptor of what has positions
+ * @param buf       (out) what was read
+ * @param len       bytes of room at buf; as much is allocated meanwhile
+ * @param offset    where to begin, in bytes
+ * @param deadline  how long to wait; in the past, nothing is done
+ * @return what gh_file_read() gives; -EINVAL also for a negative offset; -ESPIPE for a pipe or a
+ *         socket
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_file_pread(int fd, void *buf, size_t len, int64_t offset, int64_t deadline);
+
+/**
+ * Writes at a place in a file as pwrite(2), otherwise as gh_file_write(). On Linux a file opened with
+ * O_APPEND is written at its end all the same.
+ *
+ * @param fd        a descriptor of what has positions
+ * @param buf       (borrow) what to write
+ * @param len       its length in bytes; as much is allocated meanwhile
+ * @param offset    where to begin, in bytes
+ * @param deadline  how long to wait; in the past, nothing is done
+ * @return what gh_file_write() gives; -EINVAL also for a negative offset; -ESPIPE for a pipe or a
+ *         socket
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+ssize_t gh_file_pwrite(int fd,
+                       const void *buf,
+                       size_t len,
+                       int64_t offset,
+                       int64_t deadline);
+
+/**
+ * Waits as fsync(2) until what was written to a file is on the disk, on the pool of gh_offload().
+ *
+ * @param fd        a descriptor of a file or a folder
+ * @param deadline  how long to wait; in the past, nothing is done
+ * @return 0; what fsync(2) gives, such as -EBADF, -EIO, -ENOSPC, -EINVAL for what cannot be synced;
+ *         -EBADF also if the descriptor is closed before it was its turn; -EAGAIN if no OS thread can
+ *         be made and there is none; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_file_fsync(int fd,
+                  int64_t deadline);
+
+/**
+ * As gh_file_fsync(), without what a later read does not need, such as the time of the change
+ * (fdatasync(2)).
+ *
+ * @param fd        a descriptor of a file
+ * @param deadline  how long to wait; in the past, nothing is done
+ * @return what gh_file_fsync() gives
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_file_fdatasync(int fd, int64_t deadline);
+
+/**
+ * Looks up a host, a service or both as getaddrinfo(3), which does it on the pool of gh_offload(). At
+ * most gh_offload_options.names are looked up at once; the others wait, in order.
+ *
+ * A lookup that was abandoned goes on, and what it finds is freed.
+ *
+ * @param node      (borrow) a name or a numeric address; may be NULL
+ * @param service   (borrow) a name or a number; may be NULL
+ * @param hints     (borrow) what to look for, of which ai_flags, ai_family, ai_socktype and ai_protocol
+ *                  are read; may be NULL
+ * @param res       (out, own) the list, for freeaddrinfo(3)
+ * @param deadline  how long to wait; in the past, nothing is looked up
+ * @return 0; what getaddrinfo(3) gives with GH_ before it, such as GH_EAI_NONAME, GH_EAI_AGAIN,
+ *         GH_EAI_FAMILY, GH_EAI_SERVICE; for EAI_SYSTEM the errno, or GH_EAI_SYSTEM where that could be
+ *         mistaken; -EINVAL for a NULL res; -EAGAIN if no OS thread can be made and there is none;
+ *         -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_getaddrinfo(const char *node,
+                   const char *service,
+                   const struct addrinfo *hints,
+                   struct addrinfo **res,
+                   int64_t deadline);
+
+/**
+ * Looks up the names of an address as getnameinfo(3), which does it on the pool of gh_offload() as
+ * gh_getaddrinfo() does.
+ *
+ * @param addr      (borrow) the address of a host and a service
+ * @param addrlen   its length
+ * @param host      (out) the host's name; NULL if it is not wanted
+ * @param hostlen   bytes of room there; 0 if it is not wanted
+ * @param serv      (out) the service's name; NULL if it is not wanted
+ * @param servlen   bytes of room there; 0 if it is not wanted
+ * @param flags     as for getnameinfo(3)
+ * @param deadline  how long to wait; in the past, nothing is looked up
+ * @return 0; what getnameinfo(3) gives with GH_ before it, such as GH_EAI_NONAME, GH_EAI_AGAIN,
+ *         GH_EAI_FAMILY, GH_EAI_OVERFLOW for too little room; for EAI_SYSTEM the errno, or GH_EAI_SYSTEM
+ *         where that could be mistaken; -EINVAL for a NULL address or one longer than a
+ *         sockaddr_storage; -EAGAIN if no OS thread can be made and there is none; -ETIMEDOUT;
+ *         -ECANCELED; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends yes
+ * @since 0.1
+ */
+int gh_getnameinfo(const struct sockaddr *addr,
+                   socklen_t addrlen,
+                   char *host,
+                   socklen_t hostlen,
+                   char *serv,
+                   socklen_t servlen,
+                   int flags,
+                   int64_t deadline);
+
+/**
  * Waits until a descriptor is ready.
  *
  * @param fd        any descriptor that poll(2) takes
@@ -2054,14 +2440,20 @@ int gh_sendmmsg(int fd,
 int gh_tcp_listen(const char *host, int port, int backlog);
 
 /**
- * Makes a TCP connection.
+ * Makes a TCP connection, to a host by its address or its name.
  *
- * @param host      (borrow) a numeric IPv4 or IPv6 address, "fe80::1%eth0" included
+ * A name is looked up as gh_getaddrinfo() does. Its addresses are raced as RFC 8305 says: they are tried
+ * in the resolver's order with the families in turn, each 250 ms after the one before or as soon as one
+ * has failed; the first to answer stays, the others are closed.
+ *
+ * @param host      (borrow) a numeric IPv4 or IPv6 address, "fe80::1%eth0" included, or a name
  * @param port      0 to 65535
- * @param deadline  how long to wait
- * @return (own) the descriptor, for gh_close(); -EINVAL for NULL, a host that is no numeric address or
- *         a port out of range; what connect(2) gives, such as -ECONNREFUSED, -ENETUNREACH; -EMFILE;
- *         -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a callback
+ * @param deadline  how long to wait, for the resolver and for all addresses together
+ * @return (own) the descriptor, for gh_close(); -EINVAL for NULL, a port out of range or a host that is
+ *         neither a numeric address nor can be a name; what gh_getaddrinfo() gives, such as
+ *         GH_EAI_NONAME, GH_EAI_AGAIN; what connect(2) gives for the first address that fails when all
+ *         do, such as -ECONNREFUSED, -ENETUNREACH; -EMFILE; -ETIMEDOUT; -ECANCELED; GH_ENOTGREEN in a
+ *         callback
  * @thread any
  * @suspends yes
  * @since 0.1

@@ -65,7 +65,7 @@ impl Attempt {
             )
         };
         match tried {
-            Ok(()) | Err(Error::EISCONN) => Ok(Outcome::Connected(self.socket.let_go())),
+            Ok(_) | Err(Error::EISCONN) => Ok(Outcome::Connected(self.socket.let_go())),
             Err(Error::EINPROGRESS | Error::EALREADY | Error::EINTR) => Ok(Outcome::Pending(self)),
             Err(error) => Err(error),
         }
