@@ -6,14 +6,14 @@ mod support;
 #[path = "header/lint.rs"]
 mod lint;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::compile::{compile, program, STRICT};
 use support::header::Header;
 use support::run::run;
-use support::{installed, read, root, scratch, skip};
+use support::{files, installed, read, root, scratch, skip, stem};
 
 const HEADER: &str = "include/greenhub.h";
 const C: &[&str] = &["c99", "c11"];
@@ -106,15 +106,44 @@ fn declares_nothing_without_its_prefix() {
     assert!(problems.is_empty(), "\n  {}", problems.join("\n  "));
 }
 
+fn errnos() -> BTreeSet<String> {
+    let mut names = macros_of("#include <errno.h>\n");
+    names.retain(|name| name.starts_with('E'));
+    assert!(names.contains("ECANCELED"));
+    names
+}
+
 #[test]
 fn every_function_is_documented() {
-    let errnos: BTreeSet<String> = macros_of("#include <errno.h>\n")
-        .into_iter()
-        .filter(|name| name.starts_with('E'))
-        .collect();
-    assert!(errnos.contains("ECANCELED"));
     let version = env!("CARGO_PKG_VERSION");
-    let problems = lint::documentation(&header(), &errnos, version);
+    let problems = lint::documentation(&header(), &errnos(), version);
+    assert!(problems.is_empty(), "\n  {}", problems.join("\n  "));
+}
+
+/// The functions that each file of src/ffi exports; files without any are no
+/// sections.
+fn exports() -> BTreeMap<String, Vec<String>> {
+    let mut exports = BTreeMap::new();
+    for file in files("src/ffi", &["rs"]) {
+        let source = std::fs::read_to_string(&file).expect("UTF-8 source");
+        let names: Vec<String> = source
+            .split("#[no_mangle]")
+            .skip(1)
+            .filter_map(|text| text.split_once(" fn ")?.1.split_once('('))
+            .map(|(name, _)| name.to_string())
+            .collect();
+        if !names.is_empty() {
+            exports.insert(stem(&file), names);
+        }
+    }
+    exports
+}
+
+#[test]
+fn every_section_opens_with_its_guide() {
+    let exports = exports();
+    assert!(exports.values().flatten().any(|name| name == "gh_spawn"));
+    let problems = lint::sections(&header(), &exports, &errnos());
     assert!(problems.is_empty(), "\n  {}", problems.join("\n  "));
 }
 

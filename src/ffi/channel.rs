@@ -1,4 +1,16 @@
 //! Channels, and selecting among them.
+//!
+//! A channel hands items from green thread to green thread, on any OS threads, by copying them.
+//! Begin with gh_channel_new(), for items of one size; then gh_channel_send() and
+//! gh_channel_recv(). Without capacity a sender waits for its receiver; with it, for room: that is
+//! what slows a fast producer down. gh_channel_close() says that nothing more comes: receivers take
+//! what is left, then get -EPIPE. gh_select() waits for the first of several sends, receives and
+//! descriptors, and performs it.
+//!
+//! A pointer can be an item; what it points to is the receiver's from then on. Mistakes: to close a
+//! channel while others may still send (their sends give -EPIPE, so let the last sender close it);
+//! to take gh_select()'s index for success, when the case's result may be -EPIPE; to free a channel
+//! before all have left it.
 
 use super::guard::{guard, guard_suspending};
 use super::options;

@@ -1,4 +1,13 @@
 //! The clock, and deadlines on it.
+//!
+//! Calls that wait take a point in time, not a length: gh_after_ms(500) makes one. Make it once,
+//! before the first of several calls that belong together, and hand the same one to all of them:
+//! then it bounds the whole, however often a step is tried again. GH_NEVER is the deadline that
+//! never comes, 0 is one in the past: try once, do not wait.
+//!
+//! Mistakes: a bare number of milliseconds as a deadline lies in the past, so that the call never
+//! waits; a deadline made anew in each turn of a loop bounds nothing; time(2) and CLOCK_REALTIME
+//! are other clocks.
 
 use super::guard::guard_pure;
 use crate::clock;

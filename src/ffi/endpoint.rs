@@ -1,4 +1,13 @@
 //! The short ways in: a listening, connected or bound socket in one call.
+//!
+//! A server begins with gh_tcp_listen() or gh_unix_listen() and calls gh_accept() in a loop, with a
+//! gh_spawn() for each connection; a client begins with gh_tcp_connect() or gh_unix_connect();
+//! datagrams with gh_udp_bind(). What they give is a plain descriptor: setsockopt(2) and
+//! getsockname(2) work on it, and the latter tells the port if 0 was asked for.
+//!
+//! Addresses are numeric: a name gives -EINVAL. NULL listens on every address of the machine, which
+//! is rarely meant in tests: say "127.0.0.1". The results are the caller's to close, with
+//! gh_close().
 
 use super::guard::{guard, guard_suspending};
 use super::options::{optional_text, text};

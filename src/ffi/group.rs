@@ -1,4 +1,15 @@
 //! Many cores.
+//!
+//! A hub uses one core. A group is several hubs, by default as many as there are cores, each on an
+//! OS thread that the group starts, runs and ends. Begin with gh_group_new(). gh_group_serve()
+//! serves a TCP port on all of them; gh_group_spawn() makes green threads on them in turn,
+//! gh_spawn_on() with gh_group_hub() on a chosen one; gh_join(), channels and locks work across.
+//! gh_group_free() cancels whoever is left and waits for all.
+//!
+//! A green thread stays on its hub. Green threads of different hubs do run at the same time: what
+//! they share needs a lock, a channel or an atomic, also a mere counter. Mistakes: to start a group
+//! where one hub is not busy, since each message between hubs costs more than one within; to give
+//! gh_group_free() GH_NEVER while an entry ignores -ECANCELED.
 
 use super::guard::{guard, guard_suspending};
 use super::hub::{gh_hub, gh_hub_options, hub_options};

@@ -1,4 +1,16 @@
 //! Hubs: making, driving, embedding, watching.
+//!
+//! A hub runs the green threads of one OS thread. It is made by whatever needs it first, so a
+//! program begins with gh_spawn() and needs this section only for more. gh_hub_run() is for
+//! servers: it runs until nothing is left or gh_hub_stop() ends it, which a signal handler may
+//! call. gh_hub_fd(), gh_hub_next_deadline() and gh_hub_run_once() make the hub a guest of an event
+//! loop that is there already. gh_post() is the way in from other OS threads and signal handlers.
+//! gh_hub_stats() and gh_hub_dump() tell what it does, and who waits for what.
+//!
+//! Green threads run only while the root waits in a call of this library or drives the hub: a root
+//! that computes, or sleeps by other means, stops them all. The same holds for a green thread or
+//! callback that computes for long. gh_hub_free() cancels whoever is left: join first those that
+//! are to finish.
 
 use super::guard::{guard, guard_pure};
 use super::options;

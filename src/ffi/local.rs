@@ -1,4 +1,13 @@
 //! Values of each green thread's own.
+//!
+//! What pthread_key_create(3) is to OS threads. Begin with gh_key_new(), once for the program, not
+//! for each green thread; then gh_local_set() and gh_local_get() store and fetch under that key,
+//! and everyone sees a value of their own, NULL at first. The destructor gets each value that is
+//! not NULL when its green thread ends, and may wait.
+//!
+//! Thread-local variables of the compiler (__thread, thread_local) belong to the OS thread, so that
+//! all green threads of a hub share them: they are no substitute. gh_key_free() calls no
+//! destructor: free a key when its values are gone.
 
 use super::guard::guard_pure;
 use crate::error::{Error, Result};

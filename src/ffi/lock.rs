@@ -1,4 +1,15 @@
 //! Locks: mutex, read-write lock, condition variable.
+//!
+//! For data that several OS threads share, or that stays in disorder across a call that suspends;
+//! between two such calls the green threads of one hub need none. Begin with gh_mutex_new(), then
+//! gh_mutex_lock() and gh_mutex_unlock(). gh_cond_wait() waits, in a loop around what is waited
+//! for, for a change of what the mutex guards. A read-write lock pays where readers wait while they
+//! hold it. A pthread mutex is no substitute: to wait for it blocks the whole hub.
+//!
+//! A lock can fail: look at the result. The lock is not held after -ETIMEDOUT, -ECANCELED or
+//! -EOWNERDEAD, but gh_cond_wait() comes back with its mutex held. A green thread that ends while
+//! it holds a lock leaves -EOWNERDEAD to the next; gh_mutex_recover() takes it over. Name locks:
+//! deadlocks are then reported by name.
 
 use super::guard::{guard, guard_suspending};
 use super::options;

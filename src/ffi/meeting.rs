@@ -1,4 +1,15 @@
 //! Meeting points: semaphore, event, barrier, wait group, once.
+//!
+//! How green threads wait for one another, on one hub or several. gh_waitgroup_new() is the one to
+//! begin with: gh_waitgroup_add() before each spawn, gh_waitgroup_done() at the end of each task,
+//! gh_waitgroup_wait() for all of them. A semaphore bounds how many do something at once. An event
+//! says that something has happened: to all, or with GH_EVENT_AUTO to one at a time. A barrier lets
+//! nobody go on before all have come. Once is for what the first user sets up, however many come.
+//!
+//! Posting, setting and counting never wait, and so are allowed in callbacks. Mistakes: to add to
+//! the wait group within the new green thread, after somebody may have waited already; to take
+//! -ETIMEDOUT or -ECANCELED for a permit; to free an object that is still in use (whoever waits
+//! gets -EIDRM).
 
 use super::guard::{guard, guard_suspending};
 use super::options;

@@ -1,7 +1,8 @@
 //! The C surface: thin, one file per section of the header.
 //!
 //! Every function goes through `guard`: nothing unwinds into C, and errno stays as it was. What a
-//! function promises is said in its documentation, from which the header is generated.
+//! function promises is said in its documentation, from which the header is generated, section after
+//! section; the comment at the head of a section's file is the guide that opens it there.
 
 // The documentation of the exported functions is written for the header: C readers know what a
 // pointer argument demands from its ownership word.

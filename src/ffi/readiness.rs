@@ -1,4 +1,12 @@
 //! Waiting for descriptors.
+//!
+//! For descriptors that others read and write: a library with a socket of its own, inotify, a
+//! timerfd. Begin with gh_wait_fd() for one of them, and gh_poll() for several; then make the call
+//! that was waited for. gh_select() waits for descriptors and channels together.
+//!
+//! For one's own sockets and pipes gh_recv(), gh_read() and their like wait by themselves and cost
+//! less. Ready is a hint: another reader may have been faster, so the descriptor should be
+//! non-blocking. gh_wait_fd() gives -ETIMEDOUT at the deadline, but gh_poll() 0, as poll(2) does.
 
 use super::guard::guard_suspending;
 use crate::error::{Error, Result};

@@ -1,4 +1,13 @@
 //! Making, connecting and closing descriptors.
+//!
+//! The calls of POSIX, which wait for nobody but their own green thread. Begin with gh_tcp_listen()
+//! or gh_tcp_connect() where they do; this section is for all other kinds of sockets, and for
+//! options that must be set before connecting or binding: gh_socket(), setsockopt(2) and bind(2) as
+//! usual, then gh_listen() and gh_accept(), or gh_connect().
+//!
+//! Descriptors come from anywhere, but end here: gh_close() wakes those who wait on one, and
+//! forgets it before its number is used again; close(2) and dup2(2) do neither. -EMFILE from
+//! gh_accept() leaves the client in the backlog: pause before the next try, or the loop spins.
 
 use super::guard::{guard, guard_suspending};
 use crate::error::Error;

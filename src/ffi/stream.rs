@@ -1,4 +1,15 @@
 //! Bytes and messages in and out.
+//!
+//! recv(2), send(2), read(2) and their kin, with a deadline. gh_recv() and gh_send_all() are what
+//! most programs need: the first gives what has come, the second sends all of it or fails.
+//! gh_recv_exact() is for records of known length, gh_read() and gh_write() are for pipes and
+//! terminals, the message calls for addresses and passed descriptors, gh_sendfile() for files.
+//!
+//! 0 is the end of the stream, not an error. A deadline bounds one call, so give a conversation a
+//! deadline of its own. After -ETIMEDOUT from gh_send_all() part may have been sent: close the
+//! connection, or go on behind the bytes that it counted. One green thread may read while another
+//! writes; two that write at once mix their bytes. Regular files make the OS thread wait for the
+//! disk.
 
 use super::guard::guard_suspending;
 use crate::error::{Error, Result};

@@ -1,4 +1,15 @@
 //! Green threads.
+//!
+//! gh_spawn() makes one, gh_join() waits for its end and takes its result, as with pthreads. A
+//! thread that nobody will join is spawned without an id, with GH_SPAWN_DETACHED, or detached
+//! later: one that is neither joined nor detached keeps its control block. gh_cancel() asks one to
+//! end: its waiting call and all later ones return -ECANCELED, and its own error handling does the
+//! rest. Clean-up that waits itself stands between gh_cancel_mask(1) and gh_cancel_mask(previous).
+//!
+//! Green threads of one hub never run at the same time and change places only in calls that say
+//! "@suspends yes". So data of one hub needs no lock between two such calls. Mistakes: an argument
+//! in a frame that returns before the green thread ends; a loop that does not leave on -ECANCELED;
+//! long work without a gh_yield(), while which nobody else runs.
 
 use super::guard::{guard, guard_pure, guard_suspending};
 use super::hub::gh_hub;

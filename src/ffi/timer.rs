@@ -1,4 +1,13 @@
 //! Timers that call back.
+//!
+//! For what must happen at a time without a green thread that waits for it: gh_timer_start() calls
+//! a function at a deadline, and then at every period if there is one; gh_timer_cancel() ends that.
+//! A green thread that sleeps in a loop does the same and may wait besides, so prefer it for all
+//! but the shortest work.
+//!
+//! The callback runs on the hub, between green threads. It may set an event, spawn, cancel or post,
+//! but not wait: what would suspend gives GH_ENOTGREEN. What it points to must live until it has
+//! fired for the last time or was cancelled.
 
 use super::gh_callback;
 use super::guard::guard;

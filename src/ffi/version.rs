@@ -1,4 +1,14 @@
 //! Versions and result codes.
+//!
+//! Every call gives a value at or above 0, or a negative code. gh_strerror() puts a code into words
+//! for people, gh_err_name() gives the name to search for; neither can fail. Both take a result as
+//! it is, the sign included: to them a positive errno is a success, so it goes in as
+//! gh_strerror(-errno).
+//!
+//! A program that was linked with the library need not look at versions, since its soname does. A
+//! binding that loads the library at run time begins with gh_abi_version() and goes no further if
+//! that is not the GH_ABI_VERSION it was written for. Do not ask for an equal gh_version(): a newer
+//! library with the same ABI number serves older programs.
 
 use super::guard::guard_pure;
 use crate::error;

@@ -1,7 +1,9 @@
-//! What each function's comment must say, and which names may be declared.
+//! What each function's comment and each section's guide must say, and which
+//! names may be declared.
 
 use crate::support::header::{words, Function, Header};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 const OWNERSHIP: &[&str] = &["borrow", "keep", "take", "own", "out"];
 const THREADS: &[&str] = &["any", "hub", "green", "root"];
@@ -26,6 +28,53 @@ pub fn names<'a>(header: &Header, macros: impl Iterator<Item = &'a String>) -> V
         .collect()
 }
 
+/// Lines of a guide, its title not counted.
+const GUIDE_LINES: RangeInclusive<usize> = 5..=15;
+
+/// Each section opens with a guide that names a call to begin with, and has
+/// the functions that its source exports: `exports` maps one to the other.
+pub fn sections(
+    header: &Header,
+    exports: &BTreeMap<String, Vec<String>>,
+    errnos: &BTreeSet<String>,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, exported) in exports {
+        let opened = header.sections.iter().filter(|section| section.name == *name).count();
+        if opened != 1 {
+            problems.push(format!("{name}: {opened} guides"));
+        }
+        let beneath = header.functions.iter().filter(|function| function.section == *name);
+        let mut beneath: Vec<&String> = beneath.map(|function| &function.name).collect();
+        beneath.sort();
+        let mut exported: Vec<&String> = exported.iter().collect();
+        exported.sort();
+        if beneath != exported {
+            problems.push(format!("{name}: has {beneath:?}, its source exports {exported:?}"));
+        }
+    }
+    for function in header.functions.iter().filter(|f| !exports.contains_key(&f.section)) {
+        problems.push(format!("{}: under no section of src/ffi", function.name));
+    }
+    for section in &header.sections {
+        let guide = section.guide();
+        let mut checks = wrong_codes(header, guide, errnos);
+        checks.extend(wrong_mentions(header, guide));
+        let lines = guide.lines().count();
+        if !GUIDE_LINES.contains(&lines) {
+            checks.push(format!("a guide of {lines} lines"));
+        }
+        let own = |word: &String| {
+            header.functions.iter().any(|f| f.section == section.name && f.name == *word)
+        };
+        if !words(guide).iter().any(own) {
+            checks.push("its guide names none of its functions".to_string());
+        }
+        problems.extend(checks.iter().map(|problem| format!("{}: {problem}", section.name)));
+    }
+    problems
+}
+
 pub fn documentation(header: &Header, errnos: &BTreeSet<String>, version: &str) -> Vec<String> {
     let mut problems = Vec::new();
     for function in &header.functions {
@@ -33,8 +82,8 @@ pub fn documentation(header: &Header, errnos: &BTreeSet<String>, version: &str) 
         checks.extend(summary(function));
         checks.extend(parameters(function));
         checks.extend(tags(function, version));
-        checks.extend(codes(header, function, errnos));
-        checks.extend(mentions(header, function));
+        checks.extend(wrong_codes(header, &function.doc, errnos));
+        checks.extend(wrong_mentions(header, &function.doc));
         problems.extend(checks.iter().map(|problem| format!("{}: {problem}", function.name)));
     }
     problems
@@ -109,13 +158,13 @@ fn release(text: &str) -> Option<(u32, u32)> {
 
 /// Error names anywhere in the comment exist: `-EINVAL` in errno.h, `GH_E…`
 /// in the header. What stands in double quotes is text.
-fn codes(header: &Header, function: &Function, errnos: &BTreeSet<String>) -> Vec<String> {
+fn wrong_codes(header: &Header, comment: &str, errnos: &BTreeSet<String>) -> Vec<String> {
     let looks_like_errno = |word: &String| {
         word.len() > 2
             && word.starts_with('E')
             && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
     };
-    let unquoted: String = function.doc.split('"').step_by(2).collect();
+    let unquoted: String = comment.split('"').step_by(2).collect();
     words(&unquoted)
         .into_iter()
         .filter(|word| {
@@ -129,7 +178,7 @@ fn codes(header: &Header, function: &Function, errnos: &BTreeSet<String>) -> Vec
 }
 
 /// Functions, types and macros that the comment refers to are declared.
-fn mentions(header: &Header, function: &Function) -> Vec<String> {
+fn wrong_mentions(header: &Header, comment: &str) -> Vec<String> {
     let known = |word: &String| {
         header.functions.iter().any(|f| f.name == *word)
             || header.types.contains(word)
@@ -137,7 +186,7 @@ fn mentions(header: &Header, function: &Function) -> Vec<String> {
             || header.enumerators.contains(word)
             || word.ends_with('_') // a family, written gh_hub_*
     };
-    words(&function.doc)
+    words(comment)
         .into_iter()
         .filter(|word| word.starts_with("gh_") || word.starts_with("GH_"))
         .filter(|word| !word.starts_with("GH_E") && !known(word))

@@ -2,7 +2,7 @@
 
 use crate::lint;
 use crate::support::header::Header;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const GOOD: &str = "\
 #ifndef GREENHUB_H
@@ -25,6 +25,17 @@ typedef struct gh_stats {
 #ifdef __cplusplus
 extern \"C\" {
 #endif // __cplusplus
+/*
+ * ==== thread ====
+ *
+ * Green threads.
+ *
+ * For work that waits.
+ * Begin with gh_spawn().
+ *
+ * It gives -ECANCELED, never GH_EPANIC.
+ * Green threads take turns.
+ */
 /**
  * Starts a green thread.
  *
@@ -42,6 +53,17 @@ extern \"C\" {
 int gh_spawn(gh_thread *thread,
              gh_entry entry,
              void *arg);
+/*
+ * ==== clock ====
+ *
+ * The clock.
+ *
+ * For deadlines.
+ * Begin with gh_now().
+ *
+ * Add to it.
+ * Subtract from it.
+ */
 /** Tells the time, in ns @ once.
  *
  * @return nanoseconds
@@ -56,9 +78,18 @@ int64_t gh_now(void);
 #endif
 ";
 
+fn errnos() -> BTreeSet<String> {
+    ["EINVAL", "ECANCELED"].map(str::to_string).into()
+}
+
 fn lint_of(text: &str) -> Vec<String> {
-    let errnos = ["EINVAL", "ECANCELED"].map(str::to_string).into_iter().collect::<BTreeSet<_>>();
-    lint::documentation(&Header::parse(text), &errnos, "0.1.0")
+    lint::documentation(&Header::parse(text), &errnos(), "0.1.0")
+}
+
+fn sections_of(text: &str) -> Vec<String> {
+    let export = |section: &str, name: &str| (section.to_string(), vec![name.to_string()]);
+    let exports = BTreeMap::from([export("thread", "gh_spawn"), export("clock", "gh_now")]);
+    lint::sections(&Header::parse(text), &exports, &errnos())
 }
 
 fn names_of(text: &str) -> Vec<String> {
@@ -80,7 +111,11 @@ fn the_parser_sees_everything() {
     let pointers: Vec<bool> = spawn.parameters.iter().map(|p| p.pointer).collect();
     assert_eq!(pointers, [true, false, true]);
     assert_eq!(spawn.tag("since").map(|tag| tag.text).as_deref(), Some("0.1"));
+    let sections: Vec<&str> = header.functions.iter().map(|f| f.section.as_str()).collect();
+    assert_eq!(sections, ["thread", "clock"]);
+    assert!(header.sections[1].guide().starts_with("For deadlines.\n"));
     assert_eq!(lint_of(GOOD), Vec::<String>::new());
+    assert_eq!(sections_of(GOOD), Vec::<String>::new());
     assert_eq!(names_of(GOOD), Vec::<String>::new());
 }
 
@@ -131,5 +166,27 @@ fn foreign_names_are_found() {
         let text = GOOD.replacen(good, bad, 1);
         assert_ne!(text, GOOD, "{good:?} is not in the sample");
         assert_eq!(names_of(&text).len(), 1, "{good:?} -> {bad:?}");
+    }
+}
+
+#[test]
+fn a_section_out_of_place_is_found() {
+    let clock =
+        &GOOD[GOOD.find("/*\n * ==== clock").expect("it")..GOOD.find("/** Tells").expect("it")];
+    for (good, bad) in [
+        (clock, ""),                                        // gh_now stands under thread
+        (clock, format!("{clock}{clock}").as_str()),        // two guides
+        ("==== clock ====", "==== clocks ===="),            // of no source
+        (" * Add to it.\n * Subtract from it.\n", ""),      // too short
+        (" * Add to it.\n", &" * Add to it.\n".repeat(12)), // too long
+        (" * The clock.\n *\n", ""),                        // no title
+        ("with gh_now()", "with gh_spawn()"),               // nothing of its own
+        ("with gh_now()", "with gh_now() or gh_then()"),    // not declared
+        ("gives -ECANCELED", "gives -ECANCELLED"),
+        ("never GH_EPANIC", "never GH_EPANICS"),
+    ] {
+        let text = GOOD.replacen(good, bad, 1);
+        assert_ne!(text, GOOD, "{good:?} is not in the sample");
+        assert!(!sections_of(&text).is_empty(), "{good:?} -> {bad:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! Reads include/greenhub.h far enough for the tests: what it declares, and
-//! the documentation tags of each function. No C parser: the header is
+//! Reads include/greenhub.h far enough for the tests: what it declares, its
+//! sections, and the documentation tags of each function. No C parser: the header is
 //! generated, so its shape is known, and what is not understood is an error.
 
 #[derive(Debug, Default, Clone)]
@@ -25,6 +25,29 @@ pub struct Function {
     pub declaration: String,
     /// The comment without its stars, tags included.
     pub doc: String,
+    /// The section it stands under; empty before the first.
+    pub section: String,
+}
+
+/// A section, opened by a comment that begins with `==== name ====`.
+#[derive(Debug, Default, Clone)]
+pub struct Section {
+    pub name: String,
+    /// What follows the name: a title, an empty line, the guide.
+    pub text: String,
+}
+
+impl Section {
+    fn open(comment: &str) -> Option<Section> {
+        let (first, text) = comment.split_once('\n')?;
+        let name = first.strip_prefix("==== ")?.strip_suffix(" ====")?;
+        Some(Section { name: name.to_string(), text: text.trim().to_string() })
+    }
+
+    /// The guide without its title.
+    pub fn guide(&self) -> &str {
+        self.text.split_once("\n\n").map_or("", |(_, guide)| guide)
+    }
 }
 
 impl Function {
@@ -49,6 +72,7 @@ impl Function {
 #[derive(Debug, Default)]
 pub struct Header {
     pub macros: Vec<String>,
+    pub sections: Vec<Section>,
     pub functions: Vec<Function>,
     /// Struct and enum tags, and typedef names.
     pub types: Vec<String>,
@@ -83,14 +107,20 @@ fn clean_comment(comment: &str) -> String {
 
 /// One declaration as it stands, without comments, and the last documentation
 /// comment before it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Declaration {
     text: String,
     doc: String,
+    section: String,
 }
 
-/// Drops comments and directives, notes macros, steps through `extern "C" {`.
-fn declarations(source: &str, macros: &mut Vec<String>) -> Vec<Declaration> {
+/// Drops comments and directives, notes macros and sections, steps through
+/// `extern "C" {`.
+fn declarations(
+    source: &str,
+    macros: &mut Vec<String>,
+    sections: &mut Vec<Section>,
+) -> Vec<Declaration> {
     let mut found = Vec::new();
     let mut text = String::new();
     let mut doc = String::new();
@@ -103,6 +133,9 @@ fn declarations(source: &str, macros: &mut Vec<String>) -> Vec<Declaration> {
             let end = rest.find("*/").map_or(rest.len(), |at| at + 2);
             if rest.starts_with("/**") && fresh && depth == 0 {
                 doc = clean_comment(rest[3..end].trim_end_matches("*/"));
+            } else if fresh && depth == 0 {
+                let comment = clean_comment(rest[2..end].trim_end_matches("*/"));
+                sections.extend(Section::open(&comment));
             }
             text.push(' ');
             length = end;
@@ -122,7 +155,8 @@ fn declarations(source: &str, macros: &mut Vec<String>) -> Vec<Declaration> {
         } else if c == ';' && depth == 0 {
             let text = std::mem::take(&mut text);
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            found.push(Declaration { text, doc: std::mem::take(&mut doc) });
+            let section = sections.last().map(|section| section.name.clone()).unwrap_or_default();
+            found.push(Declaration { text, doc: std::mem::take(&mut doc), section });
         } else {
             depth += i32::from(c == '{') - i32::from(c == '}');
             text.push(c);
@@ -160,14 +194,14 @@ fn function(declaration: &Declaration) -> Option<Function> {
         .filter(|text| *text != "void" && !text.is_empty())
         .map(parameter)
         .collect();
-    let (text, doc) = (declaration.text.clone(), declaration.doc.clone());
-    Some(Function { name, returns, parameters, declaration: text, doc })
+    let Declaration { text, doc, section, .. } = declaration.clone();
+    Some(Function { name, returns, parameters, declaration: text, doc, section })
 }
 
 impl Header {
     pub fn parse(source: &str) -> Header {
         let mut header = Header::default();
-        for declaration in declarations(source, &mut header.macros) {
+        for declaration in declarations(source, &mut header.macros, &mut header.sections) {
             header.add(&declaration);
         }
         header
