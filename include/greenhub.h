@@ -38,6 +38,28 @@
  *
  * Descriptors are plain POSIX descriptors. Close every one that was given to a gh_ function with
  * gh_close(), and do not put another in its place with dup2(): it would be taken for the old one.
+ *
+ * Sections, each with a guide at its head:
+ *     ==== version   Versions and result codes
+ *     ==== clock     The clock, and deadlines on it
+ *     ==== hub       Hubs: making, driving, embedding, watching
+ *     ==== thread    Green threads
+ *     ==== local     Values of each green thread's own
+ *     ==== timer     Timers that call back
+ *     ==== lock      Locks: mutex, read-write lock, condition variable
+ *     ==== meeting   Meeting points: semaphore, event, barrier, wait group, once
+ *     ==== channel   Channels, and selecting among them
+ *     ==== offload   Calls that block, on OS threads of their own
+ *     ==== file      Files, whose calls wait for the disk on the pool of gh_offload()
+ *     ==== names     Names: from hosts to addresses and back
+ *     ==== readiness Waiting for descriptors
+ *     ==== socket    Making, connecting and closing descriptors
+ *     ==== stream    Bytes and messages in and out
+ *     ==== datagram  Several messages at once
+ *     ==== endpoint  The short ways in: a listening, connected or bound socket in one call
+ *     ==== group     Many cores
+ *     ==== process   Child processes
+ *     ==== signal    Signals as results
  */
 
 #ifndef GREENHUB_H
@@ -111,6 +133,144 @@ enum gh_error {
     GH_EAI_IDN_ENCODE = -10205
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * ==== version ====
+ *
+ * Versions and result codes.
+ *
+ * Every call gives a value at or above 0, or a negative code. gh_strerror() puts a code into words
+ * for people, gh_err_name() gives the name to search for; neither can fail. Both take a result as
+ * it is, the sign included: to them a positive errno is a success, so it goes in as
+ * gh_strerror(-errno).
+ *
+ * A program that was linked with the library need not look at versions, since its soname does. A
+ * binding that loads the library at run time begins with gh_abi_version() and goes no further if
+ * that is not the GH_ABI_VERSION it was written for. Do not ask for an equal gh_version(): a newer
+ * library with the same ABI number serves older programs.
+ */
+
+/**
+ * Tells the version of the library that is loaded, in the form of GH_VERSION_NUM.
+ *
+ * @return the version, major << 16 | minor << 8 | patch
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+uint32_t gh_version(void);
+
+/**
+ * Tells the version of the library that is loaded, as text.
+ *
+ * @return a static string such as "0.1.0", never NULL
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+const char *gh_version_string(void);
+
+/**
+ * Tells the version of the binary interface. A binding that loads the library at run time compares
+ * it with GH_ABI_VERSION of the header it was written for.
+ *
+ * @return the number in the library's soname
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+uint32_t gh_abi_version(void);
+
+/**
+ * Describes a result of any function of this header.
+ *
+ * @param code  a result; a value >= 0 is a success
+ * @return a static string, never NULL; "Unknown error" for a number in no table
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+const char *gh_strerror(int code);
+
+/**
+ * Names a result of any function of this header.
+ *
+ * @param code  a result; a value >= 0 is a success
+ * @return a static string such as "ETIMEDOUT" or "GH_EPANIC", never NULL; "OK" for a success,
+ *         "EUNKNOWN" for a number in no table
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+const char *gh_err_name(int code);
+
+/*
+ * ==== clock ====
+ *
+ * The clock, and deadlines on it.
+ *
+ * Calls that wait take a point in time, not a length: gh_after_ms(500) makes one. Make it once,
+ * before the first of several calls that belong together, and hand the same one to all of them:
+ * then it bounds the whole, however often a step is tried again. GH_NEVER is the deadline that
+ * never comes, 0 is one in the past: try once, do not wait.
+ *
+ * Mistakes: a bare number of milliseconds as a deadline lies in the past, so that the call never
+ * waits; a deadline made anew in each turn of a loop bounds nothing; time(2) and CLOCK_REALTIME
+ * are other clocks.
+ */
+
+/**
+ * Reads the clock of all deadlines: CLOCK_MONOTONIC, in nanoseconds.
+ *
+ * @return nanoseconds since an arbitrary start
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_now(void);
+
+/**
+ * Gives the deadline a number of milliseconds from now.
+ *
+ * @param ms  milliseconds; negative gives a deadline in the past
+ * @return the deadline; GH_NEVER when the sum lies beyond the clock
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_after_ms(int64_t ms);
+
+/**
+ * Gives the deadline a number of nanoseconds from now.
+ *
+ * @param ns  nanoseconds; negative gives a deadline in the past
+ * @return the deadline; GH_NEVER when the sum lies beyond the clock
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int64_t gh_after_ns(int64_t ns);
+
+/*
+ * ==== hub ====
+ *
+ * Hubs: making, driving, embedding, watching.
+ *
+ * A hub runs the green threads of one OS thread. It is made by whatever needs it first, so a
+ * program begins with gh_spawn() and needs this section only for more. gh_hub_run() is for
+ * servers: it runs until nothing is left or gh_hub_stop() ends it, which a signal handler may
+ * call. gh_hub_fd(), gh_hub_next_deadline() and gh_hub_run_once() make the hub a guest of an event
+ * loop that is there already. gh_post() is the way in from other OS threads and signal handlers.
+ * gh_hub_stats() and gh_hub_dump() tell what it does, and who waits for what.
+ *
+ * Green threads run only while the root waits in a call of this library or drives the hub: a root
+ * that computes, or sleeps by other means, stops them all. The same holds for a green thread or
+ * callback that computes for long. gh_hub_free() cancels whoever is left: join first those that
+ * are to finish.
+ */
 
 /**
  * Guard stacks as the kernel does best: as GH_GUARD_MADVISE from Linux 6.13 on, else as
@@ -130,148 +290,10 @@ enum gh_error {
 #define GH_GUARD_MPROTECT 2
 
 /**
- * Spawn a green thread that nobody will join.
- */
-#define GH_SPAWN_DETACHED 1
-
-/**
- * The owner may lock the mutex again; it is free after as many gh_mutex_unlock().
- */
-#define GH_MUTEX_RECURSIVE 1
-
-/**
- * The event lets one waiting green thread through and resets itself.
- */
-#define GH_EVENT_AUTO 1
-
-/**
- * The event is set from the start.
- */
-#define GH_EVENT_SET 2
-
-/**
- * A case that takes no part.
- */
-#define GH_SELECT_NONE 0
-
-/**
- * Send an item to a channel.
- */
-#define GH_SELECT_SEND 1
-
-/**
- * Receive an item from a channel.
- */
-#define GH_SELECT_RECV 2
-
-/**
- * Wait until a descriptor can be read.
- */
-#define GH_SELECT_READ 3
-
-/**
- * Wait until a descriptor can be written.
- */
-#define GH_SELECT_WRITE 4
-
-/**
- * Where the queue is full, give -EAGAIN instead of waiting for room.
- */
-#define GH_OFFLOAD_NOWAIT 1
-
-/**
- * A child has what the caller has there: the same descriptor, or none if the caller's is closed.
- */
-#define GH_STDIO_INHERIT 0
-
-/**
- * A child has /dev/null there.
- */
-#define GH_STDIO_NULL 1
-
-/**
- * A child has one end of a new pipe there, and the caller gets the other one.
- */
-#define GH_STDIO_PIPE 2
-
-/**
- * A child has a duplicate of gh_process_options.descriptors there, in the mode in which that is.
- */
-#define GH_STDIO_DESCRIPTOR 3
-
-/**
- * For standard error: where standard output goes.
- */
-#define GH_STDIO_OUTPUT 4
-
-/**
- * Make a child the leader of a process group of its own.
- */
-#define GH_PROCESS_GROUP 1
-
-/**
- * Make a child the leader of a session of its own, and of its process group.
- */
-#define GH_PROCESS_SESSION 2
-
-/**
- * A barrier: nobody goes on before all have come; then it starts anew. An opaque handle.
- */
-typedef struct gh_barrier gh_barrier;
-
-/**
- * A channel: items of one size are copied from green thread to green thread, on whatever OS
- * threads, in the order of their sending. An opaque handle.
- */
-typedef struct gh_channel gh_channel;
-
-/**
- * A condition variable: to wait for a change of what a mutex guards. An opaque handle.
- */
-typedef struct gh_cond gh_cond;
-
-/**
- * An event: something has happened. An opaque handle.
- */
-typedef struct gh_event gh_event;
-
-/**
- * A number of hubs, each on an OS thread of its own. An opaque handle, never to be dereferenced.
- */
-typedef struct gh_group gh_group;
-
-/**
  * The hub of one OS thread: an opaque handle, never to be dereferenced. A handle kept after
  * gh_hub_free() is recognised as such, and gives GH_ENOHUB.
  */
 typedef struct gh_hub gh_hub;
-
-/**
- * A mutex: held by one green thread at a time, on whatever OS thread, and handed over in the order
- * of arrival. An opaque handle, never to be dereferenced.
- */
-typedef struct gh_mutex gh_mutex;
-
-/**
- * What is to be done once, by whoever comes first. An opaque handle.
- */
-typedef struct gh_once gh_once;
-
-/**
- * A read-write lock: held by many readers or one writer. Whoever comes behind a waiting writer
- * waits too, so that readers never starve it. An opaque handle.
- */
-typedef struct gh_rwlock gh_rwlock;
-
-/**
- * A semaphore: a number of permits, taken and given back by anybody. An opaque handle.
- */
-typedef struct gh_sem gh_sem;
-
-/**
- * A wait group: to wait until a number of tasks are done. An opaque handle.
- */
-typedef struct gh_waitgroup gh_waitgroup;
 
 /**
  * How a hub is to be. Zero in a member means the default.
@@ -382,376 +404,6 @@ typedef struct gh_stats {
  * gives GH_ENOTGREEN), not throw, and not take long: everything else waits for it.
  */
 typedef void (*gh_callback)(void *arg);
-
-/**
- * A green thread, or the root of an OS thread. An id is never used twice: that of a green thread
- * which was joined, or had been detached and has ended, gives -ESRCH. 0 is none.
- */
-typedef uint64_t gh_thread;
-
-/**
- * How a green thread is to be. Zero in a member means the default.
- */
-typedef struct gh_spawn_options {
-    /**
-     * sizeof(gh_spawn_options), set by the caller.
-     */
-    size_t size;
-    /**
-     * Bytes of address space for its stack, its guard included: 16384 to 1 GiB, rounded up to a
-     * power of two. Default: the hub's.
-     */
-    size_t stack_size;
-    /**
-     * (borrow) A name for diagnostics, at most 63 bytes. Default: none.
-     */
-    const char *name;
-    /**
-     * 0 or GH_SPAWN_DETACHED.
-     */
-    uint32_t flags;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-} gh_spawn_options;
-
-/**
- * What a green thread runs, as with pthreads. It must return: not throw, not longjmp out.
- */
-typedef void *(*gh_entry)(void *arg);
-
-/**
- * A key under which each green thread, and the root of each OS thread, has a value of its own,
- * NULL at first. 0 is none.
- */
-typedef uint32_t gh_key;
-
-/**
- * What is called, on a green thread that ends, with each of its values that is not NULL: as with
- * pthread_key_create(3). It may suspend. That of a root is called when its hub is freed.
- */
-typedef void (*gh_destructor)(void *value);
-
-/**
- * A timer. An id is never used twice: that of a timer which has fired for the last time, or was
- * cancelled, gives -ESRCH. 0 is none.
- */
-typedef uint64_t gh_timer;
-
-/**
- * What gh_once_run() calls. It returns a negative code for a failure, and must not throw or longjmp out.
- */
-typedef int (*gh_once_entry)(void *arg);
-
-/**
- * One of the things that gh_select() waits for.
- */
-typedef struct gh_select_case {
-    /**
-     * Of GH_SELECT_SEND and GH_SELECT_RECV.
-     */
-    struct gh_channel *channel;
-    /**
-     * The item to send, or room for the one to receive.
-     */
-    void *item;
-    /**
-     * Of GH_SELECT_READ and GH_SELECT_WRITE.
-     */
-    int fd;
-    /**
-     * GH_SELECT_SEND and so on.
-     */
-    uint32_t op;
-    /**
-     * (out) Of the case that was performed: 0, or -EPIPE if its channel is closed.
-     */
-    int result;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-} gh_select_case;
-
-/**
- * What gives back what a call of gh_offload_with() owned: its argument and its result, NULL if the
- * function has not run. It must not throw, and not take long.
- */
-typedef void (*gh_release)(void *arg, void *result);
-
-/**
- * A call for gh_offload_with(). Zero in a member that is not needed.
- */
-typedef struct gh_offload_call {
-    /**
-     * sizeof(gh_offload_call), set by the caller.
-     */
-    size_t size;
-    /**
-     * What to call.
-     */
-    gh_entry fn;
-    /**
-     * (take) Passed to it.
-     */
-    void *arg;
-    /**
-     * Gives arg and result back when the wait has failed. Default: nothing is given back.
-     */
-    gh_release release;
-    /**
-     * 0 or GH_OFFLOAD_NOWAIT.
-     */
-    uint32_t flags;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-} gh_offload_call;
-
-/**
- * How large the pool of OS threads may grow. Zero in a member means the default.
- */
-typedef struct gh_offload_options {
-    /**
-     * sizeof(gh_offload_options), set by the caller.
-     */
-    size_t size;
-    /**
-     * OS threads at most, made as they are needed: up to 65536. Default 16.
-     */
-    size_t threads;
-    /**
-     * Calls that may be queued for a thread, names apart from all others; the next ones wait for room,
-     * in order: up to 16777216. Default 1024.
-     */
-    size_t queue;
-    /**
-     * Nanoseconds after which a thread without work ends. Default 10000000000.
-     */
-    int64_t idle;
-    /**
-     * Names that are looked up at once, by gh_getaddrinfo() and its like: up to 65536. Default half
-     * of the threads.
-     */
-    size_t names;
-} gh_offload_options;
-
-/**
- * What gh_offload_stats() fills in, as of now.
- */
-typedef struct gh_pool_stats {
-    /**
-     * OS threads of the pool.
-     */
-    uint64_t threads;
-    /**
-     * Of them, those without work.
-     */
-    uint64_t idle;
-    /**
-     * Calls that run.
-     */
-    uint64_t running;
-    /**
-     * Calls that are queued for a thread.
-     */
-    uint64_t queued;
-    /**
-     * Calls that wait for room in the queue.
-     */
-    uint64_t outside;
-} gh_pool_stats;
-
-/**
- * How a group is to be. Zero in a member means the default.
- */
-typedef struct gh_group_options {
-    /**
-     * sizeof(gh_group_options), set by the caller.
-     */
-    size_t size;
-    /**
-     * How many hubs, at most 1024. Default: as many as the process may use cores.
-     */
-    uint32_t hubs;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-    /**
-     * (borrow) How each hub is to be. Default: as by gh_hub_new() without options.
-     */
-    const struct gh_hub_options *hub;
-} gh_group_options;
-
-/**
- * What gh_group_serve() calls for each connection, on a green thread of its own. The descriptor is its
- * to close, with gh_close(). It must return: not throw, not longjmp out.
- */
-typedef void (*gh_service)(int fd, void *arg);
-
-/**
- * How a child process is to be. Zero in a member means the default.
- */
-typedef struct gh_process_options {
-    /**
-     * sizeof(gh_process_options), set by the caller.
-     */
-    size_t size;
-    /**
-     * (borrow) Its environment, ended by NULL. Default: the caller's.
-     */
-    char *const *envp;
-    /**
-     * (borrow) Where it starts. Default: where the caller is.
-     */
-    const char *directory;
-    /**
-     * What its standard input, output and error are: one of GH_STDIO_* each. Default:
-     * GH_STDIO_INHERIT.
-     */
-    uint32_t standard[3];
-    /**
-     * (borrow) Which descriptors, for GH_STDIO_DESCRIPTOR; not read for others. The child's is a
-     * duplicate.
-     */
-    int descriptors[3];
-    /**
-     * 0, GH_PROCESS_GROUP or GH_PROCESS_SESSION, or both.
-     */
-    uint32_t flags;
-    /**
-     * Must be 0.
-     */
-    uint32_t reserved;
-} gh_process_options;
-
-/**
- * What a signal brought with it, as sigaction(2) describes it for siginfo_t. Zero where it brought
- * nothing of the kind.
- */
-typedef struct gh_signal_info {
-    /**
-     * The signal.
-     */
-    int signal;
-    /**
-     * Why it was sent (si_code).
-     */
-    int code;
-    /**
-     * Who sent it, or which child has changed.
-     */
-    pid_t pid;
-    /**
-     * The user of that process.
-     */
-    uint32_t uid;
-    /**
-     * How the child has changed, of a SIGCHLD.
-     */
-    int status;
-    /**
-     * How often a timer of timer_create(2) has overrun.
-     */
-    uint32_t overrun;
-    /**
-     * The value that sigqueue(3) sent, as a pointer's bits; an int is in its lower half.
-     */
-    uint64_t value;
-} gh_signal_info;
-
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
-
-/**
- * Tells the version of the library that is loaded, in the form of GH_VERSION_NUM.
- *
- * @return the version, major << 16 | minor << 8 | patch
- * @thread any
- * @suspends no
- * @since 0.1
- */
-uint32_t gh_version(void);
-
-/**
- * Tells the version of the library that is loaded, as text.
- *
- * @return a static string such as "0.1.0", never NULL
- * @thread any
- * @suspends no
- * @since 0.1
- */
-const char *gh_version_string(void);
-
-/**
- * Tells the version of the binary interface. A binding that loads the library at run time compares
- * it with GH_ABI_VERSION of the header it was written for.
- *
- * @return the number in the library's soname
- * @thread any
- * @suspends no
- * @since 0.1
- */
-uint32_t gh_abi_version(void);
-
-/**
- * Describes a result of any function of this header.
- *
- * @param code  a result; a value >= 0 is a success
- * @return a static string, never NULL; "Unknown error" for a number in no table
- * @thread any
- * @suspends no
- * @since 0.1
- */
-const char *gh_strerror(int code);
-
-/**
- * Names a result of any function of this header.
- *
- * @param code  a result; a value >= 0 is a success
- * @return a static string such as "ETIMEDOUT" or "GH_EPANIC", never NULL; "OK" for a success,
- *         "EUNKNOWN" for a number in no table
- * @thread any
- * @suspends no
- * @since 0.1
- */
-const char *gh_err_name(int code);
-
-/**
- * Reads the clock of all deadlines: CLOCK_MONOTONIC, in nanoseconds.
- *
- * @return nanoseconds since an arbitrary start
- * @thread any
- * @suspends no
- * @since 0.1
- */
-int64_t gh_now(void);
-
-/**
- * Gives the deadline a number of milliseconds from now.
- *
- * @param ms  milliseconds; negative gives a deadline in the past
- * @return the deadline; GH_NEVER when the sum lies beyond the clock
- * @thread any
- * @suspends no
- * @since 0.1
- */
-int64_t gh_after_ms(int64_t ms);
-
-/**
- * Gives the deadline a number of nanoseconds from now.
- *
- * @param ns  nanoseconds; negative gives a deadline in the past
- * @return the deadline; GH_NEVER when the sum lies beyond the clock
- * @thread any
- * @suspends no
- * @since 0.1
- */
-int64_t gh_after_ns(int64_t ns);
 
 /**
  * Makes the hub of the calling OS thread. Only for options of one's own: every call that needs a hub
@@ -910,6 +562,66 @@ int gh_hub_dump(struct gh_hub *hub, int fd);
 int gh_post(struct gh_hub *hub,
             gh_callback callback,
             void *arg);
+
+/*
+ * ==== thread ====
+ *
+ * Green threads.
+ *
+ * gh_spawn() makes one, gh_join() waits for its end and takes its result, as with pthreads. A
+ * thread that nobody will join is spawned without an id, with GH_SPAWN_DETACHED, or detached
+ * later: one that is neither joined nor detached keeps its control block. gh_cancel() asks one to
+ * end: its waiting call and all later ones return -ECANCELED, and its own error handling does the
+ * rest. Clean-up that waits itself stands between gh_cancel_mask(1) and gh_cancel_mask(previous).
+ *
+ * Green threads of one hub never run at the same time and change places only in calls that say
+ * "@suspends yes". So data of one hub needs no lock between two such calls. Mistakes: an argument
+ * in a frame that returns before the green thread ends; a loop that does not leave on -ECANCELED;
+ * long work without a gh_yield(), while which nobody else runs.
+ */
+
+/**
+ * Spawn a green thread that nobody will join.
+ */
+#define GH_SPAWN_DETACHED 1
+
+/**
+ * A green thread, or the root of an OS thread. An id is never used twice: that of a green thread
+ * which was joined, or had been detached and has ended, gives -ESRCH. 0 is none.
+ */
+typedef uint64_t gh_thread;
+
+/**
+ * How a green thread is to be. Zero in a member means the default.
+ */
+typedef struct gh_spawn_options {
+    /**
+     * sizeof(gh_spawn_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * Bytes of address space for its stack, its guard included: 16384 to 1 GiB, rounded up to a
+     * power of two. Default: the hub's.
+     */
+    size_t stack_size;
+    /**
+     * (borrow) A name for diagnostics, at most 63 bytes. Default: none.
+     */
+    const char *name;
+    /**
+     * 0 or GH_SPAWN_DETACHED.
+     */
+    uint32_t flags;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_spawn_options;
+
+/**
+ * What a green thread runs, as with pthreads. It must return: not throw, not longjmp out.
+ */
+typedef void *(*gh_entry)(void *arg);
 
 /**
  * Makes a green thread on the hub of the calling OS thread. It runs when its turn comes, behind those
@@ -1087,6 +799,33 @@ int gh_name(gh_thread thread,
             char *buf,
             size_t size);
 
+/*
+ * ==== local ====
+ *
+ * Values of each green thread's own.
+ *
+ * What pthread_key_create(3) is to OS threads. Begin with gh_key_new(), once for the program, not
+ * for each green thread; then gh_local_set() and gh_local_get() store and fetch under that key,
+ * and everyone sees a value of their own, NULL at first. The destructor gets each value that is
+ * not NULL when its green thread ends, and may wait.
+ *
+ * Thread-local variables of the compiler (__thread, thread_local) belong to the OS thread, so that
+ * all green threads of a hub share them: they are no substitute. gh_key_free() calls no
+ * destructor: free a key when its values are gone.
+ */
+
+/**
+ * A key under which each green thread, and the root of each OS thread, has a value of its own,
+ * NULL at first. 0 is none.
+ */
+typedef uint32_t gh_key;
+
+/**
+ * What is called, on a green thread that ends, with each of its values that is not NULL: as with
+ * pthread_key_create(3). It may suspend. That of a root is called when its hub is freed.
+ */
+typedef void (*gh_destructor)(void *value);
+
 /**
  * Makes a key.
  *
@@ -1134,6 +873,27 @@ void *gh_local_get(gh_key key);
  */
 int gh_local_set(gh_key key, void *value);
 
+/*
+ * ==== timer ====
+ *
+ * Timers that call back.
+ *
+ * For what must happen at a time without a green thread that waits for it: gh_timer_start() calls
+ * a function at a deadline, and then at every period if there is one; gh_timer_cancel() ends that.
+ * A green thread that sleeps in a loop does the same and may wait besides, so prefer it for all
+ * but the shortest work.
+ *
+ * The callback runs on the hub, between green threads. It may set an event, spawn, cancel or post,
+ * but not wait: what would suspend gives GH_ENOTGREEN. What it points to must live until it has
+ * fired for the last time or was cancelled.
+ */
+
+/**
+ * A timer. An id is never used twice: that of a timer which has fired for the last time, or was
+ * cancelled, gives -ESRCH. 0 is none.
+ */
+typedef uint64_t gh_timer;
+
 /**
  * Starts a timer on the hub of the calling OS thread. Its callback runs on the hub, between green
  * threads. A pending timer keeps gh_hub_run() running.
@@ -1166,6 +926,45 @@ int gh_timer_start(gh_timer *timer,
  * @since 0.1
  */
 int gh_timer_cancel(gh_timer timer);
+
+/*
+ * ==== lock ====
+ *
+ * Locks: mutex, read-write lock, condition variable.
+ *
+ * For data that several OS threads share, or that stays in disorder across a call that suspends;
+ * between two such calls the green threads of one hub need none. Begin with gh_mutex_new(), then
+ * gh_mutex_lock() and gh_mutex_unlock(). gh_cond_wait() waits, in a loop around what is waited
+ * for, for a change of what the mutex guards. A read-write lock pays where readers wait while they
+ * hold it. A pthread mutex is no substitute: to wait for it blocks the whole hub.
+ *
+ * A lock can fail: look at the result. The lock is not held after -ETIMEDOUT, -ECANCELED or
+ * -EOWNERDEAD, but gh_cond_wait() comes back with its mutex held. A green thread that ends while
+ * it holds a lock leaves -EOWNERDEAD to the next; gh_mutex_recover() takes it over. Name locks:
+ * deadlocks are then reported by name.
+ */
+
+/**
+ * The owner may lock the mutex again; it is free after as many gh_mutex_unlock().
+ */
+#define GH_MUTEX_RECURSIVE 1
+
+/**
+ * A condition variable: to wait for a change of what a mutex guards. An opaque handle.
+ */
+typedef struct gh_cond gh_cond;
+
+/**
+ * A mutex: held by one green thread at a time, on whatever OS thread, and handed over in the order
+ * of arrival. An opaque handle, never to be dereferenced.
+ */
+typedef struct gh_mutex gh_mutex;
+
+/**
+ * A read-write lock: held by many readers or one writer. Whoever comes behind a waiting writer
+ * waits too, so that readers never starve it. An opaque handle.
+ */
+typedef struct gh_rwlock gh_rwlock;
 
 /**
  * Makes a mutex, free at first.
@@ -1378,6 +1177,63 @@ int gh_cond_signal(struct gh_cond *cond);
  * @since 0.1
  */
 int gh_cond_broadcast(struct gh_cond *cond);
+
+/*
+ * ==== meeting ====
+ *
+ * Meeting points: semaphore, event, barrier, wait group, once.
+ *
+ * How green threads wait for one another, on one hub or several. gh_waitgroup_new() is the one to
+ * begin with: gh_waitgroup_add() before each spawn, gh_waitgroup_done() at the end of each task,
+ * gh_waitgroup_wait() for all of them. A semaphore bounds how many do something at once. An event
+ * says that something has happened: to all, or with GH_EVENT_AUTO to one at a time. A barrier lets
+ * nobody go on before all have come. Once is for what the first user sets up, however many come.
+ *
+ * Posting, setting and counting never wait, and so are allowed in callbacks. Mistakes: to add to
+ * the wait group within the new green thread, after somebody may have waited already; to take
+ * -ETIMEDOUT or -ECANCELED for a permit; to free an object that is still in use (whoever waits
+ * gets -EIDRM).
+ */
+
+/**
+ * The event lets one waiting green thread through and resets itself.
+ */
+#define GH_EVENT_AUTO 1
+
+/**
+ * The event is set from the start.
+ */
+#define GH_EVENT_SET 2
+
+/**
+ * A barrier: nobody goes on before all have come; then it starts anew. An opaque handle.
+ */
+typedef struct gh_barrier gh_barrier;
+
+/**
+ * An event: something has happened. An opaque handle.
+ */
+typedef struct gh_event gh_event;
+
+/**
+ * What is to be done once, by whoever comes first. An opaque handle.
+ */
+typedef struct gh_once gh_once;
+
+/**
+ * A semaphore: a number of permits, taken and given back by anybody. An opaque handle.
+ */
+typedef struct gh_sem gh_sem;
+
+/**
+ * A wait group: to wait until a number of tasks are done. An opaque handle.
+ */
+typedef struct gh_waitgroup gh_waitgroup;
+
+/**
+ * What gh_once_run() calls. It returns a negative code for a failure, and must not throw or longjmp out.
+ */
+typedef int (*gh_once_entry)(void *arg);
 
 /**
  * Makes a semaphore.
@@ -1643,6 +1499,85 @@ int gh_once_free(struct gh_once *once);
  */
 int gh_once_run(struct gh_once *once, gh_once_entry function, void *arg, int64_t deadline);
 
+/*
+ * ==== channel ====
+ *
+ * Channels, and selecting among them.
+ *
+ * A channel hands items from green thread to green thread, on any OS threads, by copying them.
+ * Begin with gh_channel_new(), for items of one size; then gh_channel_send() and
+ * gh_channel_recv(). Without capacity a sender waits for its receiver; with it, for room: that is
+ * what slows a fast producer down. gh_channel_close() says that nothing more comes: receivers take
+ * what is left, then get -EPIPE. gh_select() waits for the first of several sends, receives and
+ * descriptors, and performs it.
+ *
+ * A pointer can be an item; what it points to is the receiver's from then on. Mistakes: to close a
+ * channel while others may still send (their sends give -EPIPE, so let the last sender close it);
+ * to take gh_select()'s index for success, when the case's result may be -EPIPE; to free a channel
+ * before all have left it.
+ */
+
+/**
+ * A case that takes no part.
+ */
+#define GH_SELECT_NONE 0
+
+/**
+ * Send an item to a channel.
+ */
+#define GH_SELECT_SEND 1
+
+/**
+ * Receive an item from a channel.
+ */
+#define GH_SELECT_RECV 2
+
+/**
+ * Wait until a descriptor can be read.
+ */
+#define GH_SELECT_READ 3
+
+/**
+ * Wait until a descriptor can be written.
+ */
+#define GH_SELECT_WRITE 4
+
+/**
+ * A channel: items of one size are copied from green thread to green thread, on whatever OS
+ * threads, in the order of their sending. An opaque handle.
+ */
+typedef struct gh_channel gh_channel;
+
+/**
+ * One of the things that gh_select() waits for.
+ */
+typedef struct gh_select_case {
+    /**
+     * Of GH_SELECT_SEND and GH_SELECT_RECV.
+     */
+    struct gh_channel *channel;
+    /**
+     * The item to send, or room for the one to receive.
+     */
+    void *item;
+    /**
+     * Of GH_SELECT_READ and GH_SELECT_WRITE.
+     */
+    int fd;
+    /**
+     * GH_SELECT_SEND and so on.
+     */
+    uint32_t op;
+    /**
+     * (out) Of the case that was performed: 0, or -EPIPE if its channel is closed.
+     */
+    int result;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_select_case;
+
 /**
  * Makes a channel.
  *
@@ -1742,6 +1677,118 @@ int64_t gh_channel_len(struct gh_channel *channel);
  */
 int gh_select(struct gh_select_case *cases, size_t count, int64_t deadline);
 
+/*
+ * ==== offload ====
+ *
+ * Calls that block, on OS threads of their own.
+ *
+ * For what cannot be made cooperative: a library that waits inside itself, a long computation, a
+ * system call without a descriptor to wait for. gh_offload() runs a function on a pool of OS
+ * threads that the process shares, while the green thread waits and its hub goes on.
+ * gh_offload_configure() sets how many threads there are, how long the queue and how long an idle
+ * thread stays.
+ *
+ * The function runs on an OS thread of its own: what it shares with green threads needs a lock,
+ * and a gh_ call there uses another hub. A deadline or a cancellation ends the wait, not the
+ * function: what it works on must live until it returns. Where its result must be freed also then,
+ * use gh_offload_with() with a release function.
+ */
+
+/**
+ * Where the queue is full, give -EAGAIN instead of waiting for room.
+ */
+#define GH_OFFLOAD_NOWAIT 1
+
+/**
+ * What gives back what a call of gh_offload_with() owned: its argument and its result, NULL if the
+ * function has not run. It must not throw, and not take long.
+ */
+typedef void (*gh_release)(void *arg, void *result);
+
+/**
+ * A call for gh_offload_with(). Zero in a member that is not needed.
+ */
+typedef struct gh_offload_call {
+    /**
+     * sizeof(gh_offload_call), set by the caller.
+     */
+    size_t size;
+    /**
+     * What to call.
+     */
+    gh_entry fn;
+    /**
+     * (take) Passed to it.
+     */
+    void *arg;
+    /**
+     * Gives arg and result back when the wait has failed. Default: nothing is given back.
+     */
+    gh_release release;
+    /**
+     * 0 or GH_OFFLOAD_NOWAIT.
+     */
+    uint32_t flags;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_offload_call;
+
+/**
+ * How large the pool of OS threads may grow. Zero in a member means the default.
+ */
+typedef struct gh_offload_options {
+    /**
+     * sizeof(gh_offload_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * OS threads at most, made as they are needed: up to 65536. Default 16.
+     */
+    size_t threads;
+    /**
+     * Calls that may be queued for a thread, names apart from all others; the next ones wait for room,
+     * in order: up to 16777216. Default 1024.
+     */
+    size_t queue;
+    /**
+     * Nanoseconds after which a thread without work ends. Default 10000000000.
+     */
+    int64_t idle;
+    /**
+     * Names that are looked up at once, by gh_getaddrinfo() and its like: up to 65536. Default half
+     * of the threads.
+     */
+    size_t names;
+} gh_offload_options;
+
+/**
+ * What gh_offload_stats() fills in, as of now.
+ */
+typedef struct gh_pool_stats {
+    /**
+     * OS threads of the pool.
+     */
+    uint64_t threads;
+    /**
+     * Of them, those without work.
+     */
+    uint64_t idle;
+    /**
+     * Calls that run.
+     */
+    uint64_t running;
+    /**
+     * Calls that are queued for a thread.
+     */
+    uint64_t queued;
+    /**
+     * Calls that wait for room in the queue.
+     */
+    uint64_t outside;
+} gh_pool_stats;
+
 /**
  * Calls a function that blocks, on an OS thread of a pool, while the calling green thread waits and
  * the others run.
@@ -1813,6 +1860,21 @@ int gh_offload_configure(const struct gh_offload_options *options);
  * @since 0.1
  */
 int gh_offload_stats(struct gh_pool_stats *stats, size_t size);
+
+/*
+ * ==== file ====
+ *
+ * Files, whose calls wait for the disk on the pool of gh_offload().
+ *
+ * Epoll knows nothing of regular files: a read of one blocks the OS thread until the disk has
+ * answered. These are the POSIX calls, made on the pool, so that only the calling green thread
+ * waits. Begin with gh_file_open(); close with gh_close(), as any other descriptor.
+ *
+ * Buffers are never touched after the call has returned. But what was begun is not undone by a
+ * deadline or a cancellation: a write may still take place then, and a read may move the file's
+ * position. Where that matters, use gh_file_pread() and gh_file_pwrite(), or no deadline. For what
+ * is in memory already, plain read(2) is faster.
+ */
 
 /**
  * Opens a file as open(2), on the pool of gh_offload().
@@ -1948,6 +2010,22 @@ int gh_file_fsync(int fd,
  */
 int gh_file_fdatasync(int fd, int64_t deadline);
 
+/*
+ * ==== names ====
+ *
+ * Names: from hosts to addresses and back.
+ *
+ * The system's own resolver, with its hosts file, its nsswitch and its order of addresses, called
+ * on the pool of gh_offload(), so that a slow name server keeps one green thread waiting and not
+ * the hub. To connect to a name, gh_tcp_connect() is enough: it looks the name up and races its
+ * addresses.
+ *
+ * gh_getaddrinfo() gives the list that getaddrinfo(3) gives, to be freed with freeaddrinfo(3). Its
+ * failures come back as GH_EAI_NONAME and so on, negative as every failure here; gh_strerror()
+ * knows them. A lookup goes on by itself when its green thread has left; how many may be under way
+ * at one time is a member of gh_offload_options.
+ */
+
 /**
  * Looks up a host, a service or both as getaddrinfo(3), which does it on the pool of gh_offload(). At
  * most gh_offload_options.names are looked up at once; the others wait, in order.
@@ -2004,6 +2082,20 @@ int gh_getnameinfo(const struct sockaddr *addr,
                    int flags,
                    int64_t deadline);
 
+/*
+ * ==== readiness ====
+ *
+ * Waiting for descriptors.
+ *
+ * For descriptors that others read and write: a library with a socket of its own, inotify, a
+ * timerfd. Begin with gh_wait_fd() for one of them, and gh_poll() for several; then make the call
+ * that was waited for. gh_select() waits for descriptors and channels together.
+ *
+ * For one's own sockets and pipes gh_recv(), gh_read() and their like wait by themselves and cost
+ * less. Ready is a hint: another reader may have been faster, so the descriptor should be
+ * non-blocking. gh_wait_fd() gives -ETIMEDOUT at the deadline, but gh_poll() 0, as poll(2) does.
+ */
+
 /**
  * Waits until a descriptor is ready.
  *
@@ -2038,6 +2130,21 @@ int gh_wait_fd(int fd,
 int gh_poll(struct pollfd *fds,
             size_t count,
             int64_t deadline);
+
+/*
+ * ==== socket ====
+ *
+ * Making, connecting and closing descriptors.
+ *
+ * The calls of POSIX, which wait for nobody but their own green thread. Begin with gh_tcp_listen()
+ * or gh_tcp_connect() where they do; this section is for all other kinds of sockets, and for
+ * options that must be set before connecting or binding: gh_socket(), setsockopt(2) and bind(2) as
+ * usual, then gh_listen() and gh_accept(), or gh_connect().
+ *
+ * Descriptors come from anywhere, but end here: gh_close() wakes those who wait on one, and
+ * forgets it before its number is used again; close(2) and dup2(2) do neither. -EMFILE from
+ * gh_accept() leaves the client in the backlog: pause before the next try, or the loop spins.
+ */
 
 /**
  * Makes a socket as socket(2), non-blocking and closed on exec. Any other socket does as well: those
@@ -2123,6 +2230,23 @@ int gh_shutdown(int fd, int how);
  * @since 0.1
  */
 int gh_close(int fd);
+
+/*
+ * ==== stream ====
+ *
+ * Bytes and messages in and out.
+ *
+ * recv(2), send(2), read(2) and their kin, with a deadline. gh_recv() and gh_send_all() are what
+ * most programs need: the first gives what has come, the second sends all of it or fails.
+ * gh_recv_exact() is for records of known length, gh_read() and gh_write() are for pipes and
+ * terminals, the message calls for addresses and passed descriptors, gh_sendfile() for files.
+ *
+ * 0 is the end of the stream, not an error. A deadline bounds one call, so give a conversation a
+ * deadline of its own. After -ETIMEDOUT from gh_send_all() part may have been sent: close the
+ * connection, or go on behind the bytes that it counted. One green thread may read while another
+ * writes; two that write at once mix their bytes. Regular files make the OS thread wait for the
+ * disk.
+ */
 
 /**
  * Receives as recv(2): at least one byte, or the end.
@@ -2375,6 +2499,21 @@ ssize_t gh_sendfile(int out_fd,
                     size_t count,
                     int64_t deadline);
 
+/*
+ * ==== datagram ====
+ *
+ * Several messages at once.
+ *
+ * For sockets of datagrams that are busy enough for the system call to matter: one gh_recvmmsg()
+ * takes all the messages that are there, one gh_sendmmsg() sends a whole array. Both wait for the
+ * first message only, then take what needs no wait, and give the number. gh_recvmsg() and
+ * gh_sendmsg() are enough for one message.
+ *
+ * The arrays are those of recvmmsg(2), which a C compiler declares with _GNU_SOURCE. Each message
+ * is truncated on its own: look at msg_flags. Set msg_namelen and msg_controllen anew before each
+ * call. Descriptors that arrive in control data are the caller's, to close with gh_close().
+ */
+
 /**
  * Receives several messages as recvmmsg(2) does with MSG_WAITFORONE: waits for the first, then takes
  * as many as are there, passed descriptors included.
@@ -2422,6 +2561,21 @@ int gh_sendmmsg(int fd,
                 unsigned int vlen,
                 int flags,
                 int64_t deadline);
+
+/*
+ * ==== endpoint ====
+ *
+ * The short ways in: a listening, connected or bound socket in one call.
+ *
+ * A server begins with gh_tcp_listen() or gh_unix_listen() and calls gh_accept() in a loop, with a
+ * gh_spawn() for each connection; a client begins with gh_tcp_connect() or gh_unix_connect();
+ * datagrams with gh_udp_bind(). What they give is a plain descriptor: setsockopt(2) and
+ * getsockname(2) work on it, and the latter tells the port if 0 was asked for.
+ *
+ * Addresses are numeric: a name gives -EINVAL. NULL listens on every address of the machine, which
+ * is rarely meant in tests: say "127.0.0.1". The results are the caller's to close, with
+ * gh_close().
+ */
 
 /**
  * Makes a TCP socket that listens, with SO_REUSEADDR.
@@ -2506,6 +2660,56 @@ int gh_unix_connect(const char *path,
  */
 int gh_udp_bind(const char *host,
                 int port);
+
+/*
+ * ==== group ====
+ *
+ * Many cores.
+ *
+ * A hub uses one core. A group is several hubs, by default as many as there are cores, each on an
+ * OS thread that the group starts, runs and ends. Begin with gh_group_new(). gh_group_serve()
+ * serves a TCP port on all of them; gh_group_spawn() makes green threads on them in turn,
+ * gh_spawn_on() with gh_group_hub() on a chosen one; gh_join(), channels and locks work across.
+ * gh_group_free() cancels whoever is left and waits for all.
+ *
+ * A green thread stays on its hub. Green threads of different hubs do run at the same time: what
+ * they share needs a lock, a channel or an atomic, also a mere counter. Mistakes: to start a group
+ * where one hub is not busy, since each message between hubs costs more than one within; to give
+ * gh_group_free() GH_NEVER while an entry ignores -ECANCELED.
+ */
+
+/**
+ * A number of hubs, each on an OS thread of its own. An opaque handle, never to be dereferenced.
+ */
+typedef struct gh_group gh_group;
+
+/**
+ * How a group is to be. Zero in a member means the default.
+ */
+typedef struct gh_group_options {
+    /**
+     * sizeof(gh_group_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * How many hubs, at most 1024. Default: as many as the process may use cores.
+     */
+    uint32_t hubs;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * (borrow) How each hub is to be. Default: as by gh_hub_new() without options.
+     */
+    const struct gh_hub_options *hub;
+} gh_group_options;
+
+/**
+ * What gh_group_serve() calls for each connection, on a green thread of its own. The descriptor is its
+ * to close, with gh_close(). It must return: not throw, not longjmp out.
+ */
+typedef void (*gh_service)(int fd, void *arg);
 
 /**
  * Starts a group: an OS thread for each hub, which runs it until gh_group_free().
@@ -2608,6 +2812,94 @@ int gh_group_serve(struct gh_group *group,
                    void *arg,
                    int64_t deadline);
 
+/*
+ * ==== process ====
+ *
+ * Child processes.
+ *
+ * A program beside this one: started without a fork of one's own, its pipes served like any other
+ * descriptors, its end waited for without blocking the hub. Begin with gh_spawn_process(), which
+ * tells why a program could not be started instead of ending a child with status 127. Talk through
+ * the pipes with gh_read() and gh_write(), close them with gh_close(), and collect the child with
+ * gh_waitpid(): one that nobody collects stays as a zombie.
+ *
+ * A child gets the three descriptors it is told of and no others. Who reads all of its output
+ * before it has written all of its input, or the other way round, can wait for ever: give each
+ * pipe a green thread. fork(2) itself may be called too: the green thread that forks goes on in
+ * the child, alone.
+ */
+
+/**
+ * A child has what the caller has there: the same descriptor, or none if the caller's is closed.
+ */
+#define GH_STDIO_INHERIT 0
+
+/**
+ * A child has /dev/null there.
+ */
+#define GH_STDIO_NULL 1
+
+/**
+ * A child has one end of a new pipe there, and the caller gets the other one.
+ */
+#define GH_STDIO_PIPE 2
+
+/**
+ * A child has a duplicate of gh_process_options.descriptors there, in the mode in which that is.
+ */
+#define GH_STDIO_DESCRIPTOR 3
+
+/**
+ * For standard error: where standard output goes.
+ */
+#define GH_STDIO_OUTPUT 4
+
+/**
+ * Make a child the leader of a process group of its own.
+ */
+#define GH_PROCESS_GROUP 1
+
+/**
+ * Make a child the leader of a session of its own, and of its process group.
+ */
+#define GH_PROCESS_SESSION 2
+
+/**
+ * How a child process is to be. Zero in a member means the default.
+ */
+typedef struct gh_process_options {
+    /**
+     * sizeof(gh_process_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * (borrow) Its environment, ended by NULL. Default: the caller's.
+     */
+    char *const *envp;
+    /**
+     * (borrow) Where it starts. Default: where the caller is.
+     */
+    const char *directory;
+    /**
+     * What its standard input, output and error are: one of GH_STDIO_* each. Default:
+     * GH_STDIO_INHERIT.
+     */
+    uint32_t standard[3];
+    /**
+     * (borrow) Which descriptors, for GH_STDIO_DESCRIPTOR; not read for others. The child's is a
+     * duplicate.
+     */
+    int descriptors[3];
+    /**
+     * 0, GH_PROCESS_GROUP or GH_PROCESS_SESSION, or both.
+     */
+    uint32_t flags;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_process_options;
+
 /**
  * Starts a program in a child process, as posix_spawnp(3). The child has standard input, output and
  * error and no other descriptor of the caller's; no signal is held back there, and SIGPIPE has its
@@ -2659,6 +2951,55 @@ pid_t gh_waitpid(pid_t pid,
                  int options,
                  int64_t deadline);
 
+/*
+ * ==== signal ====
+ *
+ * Signals as results.
+ *
+ * A signal that is waited for like anything else, instead of interrupting whatever runs. Block the
+ * signals with pthread_sigmask(3) first thing in main(), so that every OS thread holds them back;
+ * one that is not blocked still does what its handler says. Then call gh_signal_wait() in a green
+ * thread of its own, in a loop.
+ *
+ * Several green threads may wait for different signals; each occurrence goes to one of them. A
+ * handler of the old kind may still call gh_post() and gh_hub_stop(), which are safe there.
+ */
+
+/**
+ * What a signal brought with it, as sigaction(2) describes it for siginfo_t. Zero where it brought
+ * nothing of the kind.
+ */
+typedef struct gh_signal_info {
+    /**
+     * The signal.
+     */
+    int signal;
+    /**
+     * Why it was sent (si_code).
+     */
+    int code;
+    /**
+     * Who sent it, or which child has changed.
+     */
+    pid_t pid;
+    /**
+     * The user of that process.
+     */
+    uint32_t uid;
+    /**
+     * How the child has changed, of a SIGCHLD.
+     */
+    int status;
+    /**
+     * How often a timer of timer_create(2) has overrun.
+     */
+    uint32_t overrun;
+    /**
+     * The value that sigqueue(3) sent, as a pointer's bits; an int is in its lower half.
+     */
+    uint64_t value;
+} gh_signal_info;
+
 /**
  * Waits for one of several signals and takes it, as sigwaitinfo(2). Hold the signals back first, by
  * pthread_sigmask(3) before any other OS thread is made: one that some OS thread does not hold back may
@@ -2684,7 +3025,7 @@ int gh_signal_wait(const int *signals,
                    int64_t deadline);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif
 
-#endif  /* GREENHUB_H */
+#endif /* GREENHUB_H */

@@ -1,4 +1,13 @@
 //! Several messages at once.
+//!
+//! For sockets of datagrams that are busy enough for the system call to matter: one gh_recvmmsg()
+//! takes all the messages that are there, one gh_sendmmsg() sends a whole array. Both wait for the
+//! first message only, then take what needs no wait, and give the number. gh_recvmsg() and
+//! gh_sendmsg() are enough for one message.
+//!
+//! The arrays are those of recvmmsg(2), which a C compiler declares with _GNU_SOURCE. Each message
+//! is truncated on its own: look at msg_flags. Set msg_namelen and msg_controllen anew before each
+//! call. Descriptors that arrive in control data are the caller's, to close with gh_close().
 
 use super::guard::guard_suspending;
 use crate::error::{Error, Result};

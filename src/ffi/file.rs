@@ -1,4 +1,13 @@
 //! Files, whose calls wait for the disk on the pool of gh_offload().
+//!
+//! Epoll knows nothing of regular files: a read of one blocks the OS thread until the disk has
+//! answered. These are the POSIX calls, made on the pool, so that only the calling green thread
+//! waits. Begin with gh_file_open(); close with gh_close(), as any other descriptor.
+//!
+//! Buffers are never touched after the call has returned. But what was begun is not undone by a
+//! deadline or a cancellation: a write may still take place then, and a read may move the file's
+//! position. Where that matters, use gh_file_pread() and gh_file_pwrite(), or no deadline. For what
+//! is in memory already, plain read(2) is faster.
 
 use super::guard::guard_suspending;
 use super::options::text;

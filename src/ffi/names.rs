@@ -1,4 +1,14 @@
 //! Names: from hosts to addresses and back.
+//!
+//! The system's own resolver, with its hosts file, its nsswitch and its order of addresses, called
+//! on the pool of gh_offload(), so that a slow name server keeps one green thread waiting and not
+//! the hub. To connect to a name, gh_tcp_connect() is enough: it looks the name up and races its
+//! addresses.
+//!
+//! gh_getaddrinfo() gives the list that getaddrinfo(3) gives, to be freed with freeaddrinfo(3). Its
+//! failures come back as GH_EAI_NONAME and so on, negative as every failure here; gh_strerror()
+//! knows them. A lookup goes on by itself when its green thread has left; how many may be under way
+//! at one time is a member of gh_offload_options.
 
 use super::guard::guard_suspending;
 use super::options::optional_text;

@@ -1,4 +1,15 @@
 //! Calls that block, on OS threads of their own.
+//!
+//! For what cannot be made cooperative: a library that waits inside itself, a long computation, a
+//! system call without a descriptor to wait for. gh_offload() runs a function on a pool of OS
+//! threads that the process shares, while the green thread waits and its hub goes on.
+//! gh_offload_configure() sets how many threads there are, how long the queue and how long an idle
+//! thread stays.
+//!
+//! The function runs on an OS thread of its own: what it shares with green threads needs a lock,
+//! and a gh_ call there uses another hub. A deadline or a cancellation ends the wait, not the
+//! function: what it works on must live until it returns. Where its result must be freed also then,
+//! use gh_offload_with() with a release function.
 
 use super::guard::{guard, guard_suspending};
 use super::{gh_entry, options};

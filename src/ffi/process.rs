@@ -1,4 +1,15 @@
 //! Child processes.
+//!
+//! A program beside this one: started without a fork of one's own, its pipes served like any other
+//! descriptors, its end waited for without blocking the hub. Begin with gh_spawn_process(), which
+//! tells why a program could not be started instead of ending a child with status 127. Talk through
+//! the pipes with gh_read() and gh_write(), close them with gh_close(), and collect the child with
+//! gh_waitpid(): one that nobody collects stays as a zombie.
+//!
+//! A child gets the three descriptors it is told of and no others. Who reads all of its output
+//! before it has written all of its input, or the other way round, can wait for ever: give each
+//! pipe a green thread. fork(2) itself may be called too: the green thread that forks goes on in
+//! the child, alone.
 
 use super::guard::{guard, guard_suspending};
 use super::options;

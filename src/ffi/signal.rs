@@ -1,4 +1,12 @@
 //! Signals as results.
+//!
+//! A signal that is waited for like anything else, instead of interrupting whatever runs. Block the
+//! signals with pthread_sigmask(3) first thing in main(), so that every OS thread holds them back;
+//! one that is not blocked still does what its handler says. Then call gh_signal_wait() in a green
+//! thread of its own, in a loop.
+//!
+//! Several green threads may wait for different signals; each occurrence goes to one of them. A
+//! handler of the old kind may still call gh_post() and gh_hub_stop(), which are safe there.
 
 use super::guard::guard_suspending;
 use super::options;
