@@ -1,5 +1,6 @@
 //! The calling OS thread's hub: found, made on first use, freed.
 
+use super::fork;
 use super::life::destroy_locals;
 use super::registry::Remote;
 use super::{objects, Hub, Options};
@@ -52,6 +53,7 @@ pub(crate) fn create(options: Options) -> Result<&'static Hub> {
     }
     // Also for the calls that leave errno alone as long as the hub is there.
     let _errno = errno::Kept::new();
+    fork::watch();
     let (remote, handle) = Remote::acquire()?;
     let hub = match Hub::new(remote, handle, options) {
         Ok(hub) => Box::new(hub),

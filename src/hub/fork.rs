@@ -22,7 +22,7 @@ use crate::thread::{Reason, State, Thread, Wake};
 use std::cell::UnsafeCell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::MutexGuard;
 
 /// The locks that are held across a fork, so that they are free in the child.
@@ -86,12 +86,16 @@ fn tell(moment: Moment) {
 /// Run when the library is loaded: at the first hub, another OS thread could be inside a fork already.
 #[used]
 #[link_section = ".init_array"]
-static AT_LOAD: extern "C" fn() = {
-    extern "C" fn watch() {
+static AT_LOAD: extern "C" fn() = watch;
+
+/// Registers the handlers, once. Each hub asks for it too: a linker may drop what nobody refers to from
+/// an archive, `AT_LOAD` included.
+pub(super) extern "C" fn watch() {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if !WATCHED.swap(true, Ordering::Relaxed) {
         fork::watch(prepare, parent, child);
     }
-    watch
-};
+}
 
 extern "C" fn prepare() {
     tell(Moment::Before);

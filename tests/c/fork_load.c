@@ -1,6 +1,7 @@
 // A hundred children forked by green threads while others echo: no echo is lost or wrong, every child
 // goes on with a hub of its own, and every one is collected.
 // timeout: 120
+// sanitizer: yes
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdint.h>

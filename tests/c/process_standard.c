@@ -1,5 +1,6 @@
 // A child's standard descriptors when the caller's own lie crosswise or are closed, what is left open
 // after failures, and that no failed program leaves a child behind.
+// sanitizer: yes
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
