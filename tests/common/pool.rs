@@ -112,7 +112,14 @@ pub struct Alone(#[allow(dead_code, reason = "held, not read")] MutexGuard<'stat
 
 pub fn pool_alone() -> Alone {
     static TURN: Mutex<()> = Mutex::new(());
-    Alone(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    let turn = Alone(TURN.lock().unwrap_or_else(PoisonError::into_inner));
+    // A call returns a moment before its thread is done with it.
+    let give_up = super::after_ms(20_000);
+    while pool_stats().running + pool_stats().queued + pool_stats().outside > 0 {
+        assert!(super::now() < give_up, "the test before left {:?}", pool_stats());
+        std::thread::yield_now();
+    }
+    turn
 }
 
 impl Drop for Alone {
