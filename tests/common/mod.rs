@@ -1,7 +1,7 @@
 //! What the behaviour suite shares: the C surface itself, safe one-line wrappers of it (`calls`),
-//! green threads and callbacks made of closures (`green`), descriptors to talk through (`net`), messages
-//! with all that they point to (`messages`), the pool of OS threads (`pool`). `suspending` lists the calls
-//! that wait.
+//! locks and channels (`objects`), green threads and callbacks made of closures (`green`), descriptors to
+//! talk through (`net`), messages with all that they point to (`messages`), the pool of OS threads
+//! (`pool`). `suspending` lists the calls that wait.
 //!
 //! Every `#[test]` runs on an OS thread of its own and so has a hub of its own.
 
@@ -12,6 +12,7 @@ mod calls;
 mod green;
 mod messages;
 mod net;
+pub mod objects;
 mod pool;
 pub mod suspending;
 
@@ -48,6 +49,14 @@ pub const GH_GUARD_MADVISE: u32 = 1;
 pub const GH_GUARD_MPROTECT: u32 = 2;
 pub const GH_SPAWN_DETACHED: u32 = 1;
 pub const GH_OFFLOAD_NOWAIT: u32 = 1;
+pub const GH_MUTEX_RECURSIVE: u32 = 1;
+pub const GH_EVENT_AUTO: u32 = 1;
+pub const GH_EVENT_SET: u32 = 2;
+pub const GH_SELECT_NONE: u32 = 0;
+pub const GH_SELECT_SEND: u32 = 1;
+pub const GH_SELECT_RECV: u32 = 2;
+pub const GH_SELECT_READ: u32 = 3;
+pub const GH_SELECT_WRITE: u32 = 4;
 
 macro_rules! errno_constants {
     ($($name:ident),* $(,)?) => { $(pub const $name: i64 = libc::$name as i64;)* };
@@ -68,6 +77,7 @@ errno_constants!(
     EDESTADDRREQ,
     EEXIST,
     EFAULT,
+    EIDRM,
     EINPROGRESS,
     EINVAL,
     EISCONN,
@@ -83,6 +93,9 @@ errno_constants!(
     ENOTSOCK,
     ENOTSUP,
     EOPNOTSUPP,
+    EOVERFLOW,
+    EOWNERDEAD,
+    EPERM,
     EPIPE,
     EPROTONOSUPPORT,
     ERANGE,

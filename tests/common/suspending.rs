@@ -1,7 +1,9 @@
 //! Every suspending call that waits for something, set so that it would wait, and set so that it
 //! would succeed at once. The tests of cancellation, deadlines, callbacks and errno walk these.
 
+use super::objects::*;
 use super::*;
+use std::sync::mpsc;
 
 /// One suspending call with everything but its deadline bound.
 #[derive(Clone, Copy)]
@@ -23,6 +25,7 @@ pub struct Fixture {
     threads: Vec<gh_thread>,
     /// They end when the descriptors are closed.
     children: Vec<c_int>,
+    objects: Objects,
 }
 
 impl Fixture {
@@ -39,6 +42,129 @@ impl Fixture {
             let (result, _) = waitpid(child, 0, GH_NEVER);
             assert!(result == i64::from(child) || result == -ECHILD, "gh_waitpid: {result}");
         }
+        self.objects.end();
+    }
+}
+
+/// Locks and their like. What keeps the calls waiting is held by another OS thread, so that neither the
+/// root nor the end of a green thread has a part in it.
+struct Objects {
+    frees: Vec<Box<dyn FnOnce() -> i64>>,
+    holder: Option<(mpsc::Sender<()>, std::thread::JoinHandle<()>)>,
+}
+
+impl Objects {
+    fn end(self) {
+        if let Some((release, holder)) = self.holder {
+            release.send(()).expect("the holder waits");
+            holder.join().expect("the holder ends");
+        }
+        for free in self.frees {
+            assert_eq!(free(), 0);
+        }
+    }
+}
+
+/// Waits on a condition, taking the mutex for that.
+fn cond_wait(cond: Cond, mutex: Mutex, deadline: i64) -> i64 {
+    match cond.wait(mutex, deadline) {
+        // Not held, and nothing else was wrong.
+        result if result == -EPERM => {
+            assert_eq!(mutex.lock(GH_NEVER), 0);
+            let result = cond.wait(mutex, deadline);
+            assert_eq!(mutex.unlock(), 0, "held, whatever ended the wait");
+            result
+        }
+        result => result,
+    }
+}
+
+fn unlocked(result: i64, unlock: impl FnOnce() -> i64) -> i64 {
+    if result == 0 {
+        assert_eq!(unlock(), 0);
+    }
+    result
+}
+
+fn select_two(full: Channel, empty: Channel, deadline: i64) -> i64 {
+    let (item, mut room) = (7, 0);
+    select(&mut [case_send(full, &item), case_recv(empty, &mut room)], deadline)
+}
+
+fn waiting_objects(cases: &mut Vec<Case>) -> Objects {
+    let (mutex, rwlock, once) = (Mutex::new(), RwLock::new(), Once::new());
+    let (release, released) = mpsc::channel();
+    let (ready, wait_ready) = mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        assert_eq!((mutex.lock(GH_NEVER), rwlock.write(GH_NEVER)), (0, 0));
+        let done = once.run(GH_NEVER, || {
+            ready.send(()).expect("the test waits");
+            released.recv().map_or(-EPIPE, |()| 0)
+        });
+        assert_eq!((done, mutex.unlock(), rwlock.unlock()), (0, 0, 0));
+    });
+    wait_ready.recv().expect("the holder holds");
+
+    let (guard, cond) = (Mutex::new(), Cond::new());
+    let (sem, event, auto) = (Sem::new(0), Event::new(0), Event::new(GH_EVENT_AUTO));
+    let (barrier, group) = (Barrier::new(1_000_000), WaitGroup::of(1));
+    let (empty, full) = (Channel::numbers(1), Channel::numbers(1));
+    let unbuffered = Channel::numbers(0);
+    assert_eq!(full.send(1, PAST), 0);
+    cases.extend([
+        case("gh_mutex_lock", move |by| mutex.lock(by)),
+        case("gh_rwlock_read", move |by| rwlock.read(by)),
+        case("gh_rwlock_write", move |by| rwlock.write(by)),
+        case("gh_cond_wait", move |by| cond_wait(cond, guard, by)),
+        case("gh_sem_wait", move |by| sem.wait(by)),
+        case("gh_event_wait", move |by| event.wait(by)),
+        case("gh_event_wait auto", move |by| auto.wait(by)),
+        case("gh_barrier_wait", move |by| barrier.wait(by)),
+        case("gh_waitgroup_wait", move |by| group.wait(by)),
+        case("gh_once_run", move |by| once.run(by, || 0)),
+        case("gh_channel_send", move |by| full.send(2, by)),
+        case("gh_channel_send unbuffered", move |by| unbuffered.send(2, by)),
+        case("gh_channel_recv", move |by| empty.recv_result(by)),
+        case("gh_select", move |by| select_two(full, empty, by)),
+    ]);
+    Objects {
+        frees: vec![
+            Box::new(move || mutex.free() | rwlock.free() | once.free()),
+            Box::new(move || guard.free() | cond.free() | sem.free()),
+            Box::new(move || event.free() | auto.free() | barrier.free() | group.free()),
+            Box::new(move || empty.free() | full.free() | unbuffered.free()),
+        ],
+        holder: Some((release, holder)),
+    }
+}
+
+fn ready_objects(cases: &mut Vec<Case>) -> Objects {
+    let (mutex, rwlock, once) = (Mutex::new(), RwLock::new(), Once::new());
+    let (sem, event) = (Sem::new(1000), Event::new(GH_EVENT_SET));
+    let (barrier, group) = (Barrier::new(1), WaitGroup::new());
+    let channel = Channel::numbers(2000);
+    for number in 0..1000 {
+        assert_eq!(channel.send(number, PAST), 0);
+    }
+    cases.extend([
+        case("gh_mutex_lock", move |by| unlocked(mutex.lock(by), || mutex.unlock())),
+        case("gh_rwlock_read", move |by| unlocked(rwlock.read(by), || rwlock.unlock())),
+        case("gh_rwlock_write", move |by| unlocked(rwlock.write(by), || rwlock.unlock())),
+        case("gh_sem_wait", move |by| sem.wait(by)),
+        case("gh_event_wait", move |by| event.wait(by)),
+        case("gh_barrier_wait", move |by| barrier.wait(by)),
+        case("gh_waitgroup_wait", move |by| group.wait(by)),
+        case("gh_once_run", move |by| once.run(by, || 0)),
+        case("gh_channel_send", move |by| channel.send(2, by)),
+        case("gh_channel_recv", move |by| channel.recv_result(by)),
+        case("gh_select", move |by| select_two(channel, channel, by)),
+    ]);
+    Objects {
+        frees: vec![
+            Box::new(move || mutex.free() | rwlock.free() | once.free() | sem.free()),
+            Box::new(move || event.free() | barrier.free() | group.free() | channel.free()),
+        ],
+        holder: None,
     }
 }
 
@@ -176,7 +302,7 @@ pub fn would_wait() -> Fixture {
         poll(&mut fds, by)
     });
     poll_one.late = 0;
-    let cases = vec![
+    let mut cases = vec![
         sleep,
         poll_one,
         case("gh_join", move |by| join_until(endless, by)),
@@ -216,7 +342,8 @@ pub fn would_wait() -> Fixture {
     fds.extend([stuck_peer, stuck, slow_peer, slow, file, idle, crowded, apart, crammed_fd]);
     fds.push(end_of_child);
     fds.append(&mut crowd);
-    Fixture { cases, fds, threads: vec![endless], children: vec![child] }
+    let objects = waiting_objects(&mut cases);
+    Fixture { cases, fds, threads: vec![endless], children: vec![child], objects }
 }
 
 /// Each call set so that it succeeds at once, whatever its deadline. Some work only once.
@@ -240,7 +367,7 @@ pub fn would_succeed() -> Fixture {
         yield_now();
     }
 
-    let cases = vec![
+    let mut cases = vec![
         case("gh_yield", |_| yield_now()),
         case("gh_sleep_ms", |_| sleep_ms(0)),
         case("gh_sleep_until", |_| sleep_until(PAST)),
@@ -271,11 +398,13 @@ pub fn would_succeed() -> Fixture {
         case("gh_waitpid", move |by| waitpid(child, 0, by).0),
         case("gh_signal_wait", move |by| signal_wait(&[signal], by)),
     ];
+    let objects = ready_objects(&mut cases);
     Fixture {
         cases,
         fds: vec![stream, peer, messages, messages_peer, reader, writer, file, busy, client, unix],
         threads: vec![ended],
         children: vec![child],
+        objects,
     }
 }
 
