@@ -136,11 +136,7 @@ impl Drop for AtExit {
             hub.remote.retire();
             // Nobody else will answer who waits for its green threads.
             hub.joiners.take();
-            hub.threads.for_each(|thread| {
-                if thread.held.get() > 0 {
-                    objects::holder_ended(thread.id);
-                }
-            });
+            hub.abandon_locks();
             hub.remote.drop_mail();
             tls::set(ptr::null_mut());
             // Nobody will ever wait there again.

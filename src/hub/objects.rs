@@ -48,6 +48,18 @@ pub(super) fn holder_ended(holder: Id) {
 }
 
 impl Hub {
+    /// The threads of a hub that is abandoned hold nothing any more. Called once the hub is retired: who
+    /// hands over later sees that, and whoever did before has done so when the object is looked at.
+    pub(super) fn abandon_locks(&self) {
+        self.threads.for_each(|thread| {
+            // One that waits may have been handed the lock without having run since.
+            let waits = matches!(thread.reason.get(), Reason::Lock(_) | Reason::Object(_));
+            if thread.held.get() > 0 || waits {
+                holder_ended(thread.id);
+            }
+        });
+    }
+
     /// Whether every parked thread waits for another one of this hub, which is counted as they park,
     /// still holds for locks: one that was held here then may have been handed to another OS thread.
     pub(super) fn is_deadlocked(&self) -> bool {

@@ -119,9 +119,10 @@ impl Remote {
         self.inbox.drain(drop);
     }
 
+    /// Whether a hub lives here.
     #[inline]
-    pub(super) fn is_alive(&self) -> bool {
-        self.handle.load(Ordering::Relaxed) != 0
+    pub(super) fn is_used(&self) -> bool {
+        self.handle.load(Ordering::Acquire) != 0
     }
 
     pub(super) fn number(&self) -> u16 {
@@ -269,7 +270,7 @@ pub(super) fn for_each(mut each: impl FnMut(&'static Remote)) {
 }
 
 pub(super) fn is_alive(number: u16) -> bool {
-    by_number(number).is_some_and(|remote| remote.handle.load(Ordering::Acquire) != 0)
+    by_number(number).is_some_and(Remote::is_used)
 }
 
 pub(super) fn remote_of(handle: usize) -> Result<&'static Remote> {

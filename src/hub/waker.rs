@@ -56,11 +56,11 @@ impl Waker {
         self.id
     }
 
-    /// Whether its hub is still there. One whose OS thread has ended with live green threads will never
-    /// run them again: what is handed to them is lost.
+    /// Whether the hub still runs whose thread waits. One that was abandoned with its OS thread is never
+    /// replaced by another at the same place.
     #[inline]
-    pub(crate) fn is_reachable(&self) -> bool {
-        self.remote.is_alive()
+    pub(crate) fn can_run(&self) -> bool {
+        self.remote.is_used()
     }
 
     /// Ends the wait. Locks nothing, and suspends nobody.

@@ -112,11 +112,11 @@ impl Waiter {
         }
     }
 
-    /// Claims the wait. After a success the caller ends what it was for and calls `wake`. Fails also for a
-    /// thread that will never run again.
+    /// Claims the wait. After a success the caller ends what it was for and calls `wake`. Nothing is
+    /// handed to a thread whose OS thread has left it behind.
     pub(super) fn claim(&self, outcome: Outcome) -> bool {
         // SAFETY: the claim lies beside the waiter, which is queued or has just been taken out.
-        self.waker.is_reachable() && unsafe { (*self.claim).take(outcome, self.case) }
+        self.waker.can_run() && unsafe { (*self.claim).take(outcome, self.case) }
     }
 
     /// # Safety
@@ -158,7 +158,7 @@ impl Queue {
         unsafe { self.0.first().cast::<Waiter>().as_ref() }
     }
 
-    /// Takes out the oldest waiter whose wait nobody else has ended, and claims it.
+    /// Takes out the oldest waiter that can be claimed, and claims it.
     pub(super) fn claim_first(&self, outcome: Outcome) -> Option<&Waiter> {
         loop {
             // SAFETY: as in `first`.
