@@ -37,7 +37,7 @@ pub(crate) fn free(handle: usize) -> Result<()> {
 impl Once {
     /// The function has not succeeded: the next one in the queue may try.
     fn hand_over(&mut self) {
-        self.state = match self.queue.grant_first(Outcome::Granted) {
+        self.state = match self.queue.grant_first(Outcome::Turn) {
             Some(next) => State::Running(next),
             None => State::Untried,
         };
@@ -63,12 +63,13 @@ pub(crate) fn run(
         State::Running(_) => {
             super::check_deadline(hub, deadline)?;
             let how = (Reason::Object(handle), 0);
-            waiter::wait(hub, thread, once, how, deadline, |once| &once.queue, |_| {})?;
-            once = objects::open::<Once>(handle)?;
-            if once.state == State::Done {
-                return Ok(());
+            match waiter::wait(hub, thread, once, how, deadline, |once| &once.queue, |_| {}) {
+                Err(Error::EAGAIN) => {}
+                // Done, also if it was freed since.
+                ended => return ended,
             }
-            // Handed over by one that has failed, and meant for this thread.
+            // Freed between the other's failure and this thread's turn.
+            once = objects::open::<Once>(handle).map_err(|_| Error::EIDRM)?;
             debug_assert_eq!(once.state, State::Running(thread.id));
         }
         State::Untried => once.state = State::Running(thread.id),

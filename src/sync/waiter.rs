@@ -27,6 +27,8 @@ pub(super) enum Outcome {
     Closed = 3,
     /// Who held the lock has ended.
     OwnerDead = 4,
+    /// Who did something for all has failed: it is this thread's turn to try.
+    Turn = 5,
 }
 
 impl Outcome {
@@ -36,6 +38,8 @@ impl Outcome {
             Outcome::Removed => Err(Error::EIDRM),
             Outcome::Closed => Err(Error::EPIPE),
             Outcome::OwnerDead => Err(Error::EOWNERDEAD),
+            // Says only that nothing is done yet. No host sees it.
+            Outcome::Turn => Err(Error::EAGAIN),
         }
     }
 }
@@ -65,6 +69,7 @@ impl Claim {
             2 => Outcome::Removed,
             3 => Outcome::Closed,
             4 => Outcome::OwnerDead,
+            5 => Outcome::Turn,
             _ => return None,
         };
         Some((outcome, code >> OUTCOME_BITS))
