@@ -482,8 +482,8 @@ int gh_hub_stop(struct gh_hub *hub);
  * @param hub       (borrow) the calling OS thread's hub; its handle and all its ids are stale
  *                  afterwards
  * @param deadline  how long the green threads have to end
- * @return 0; -EBUSY if some have not; GH_ENOTROOT in a green thread or a callback; GH_EWRONGTHREAD;
- *         GH_ENOHUB; -EINVAL for NULL
+ * @return 0; -EBUSY if some have not, or in a destructor of the root's values (gh_key_new());
+ *         GH_ENOTROOT in a green thread or a callback; GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL
  * @thread root
  * @suspends yes
  * @since 0.1
@@ -1148,8 +1148,10 @@ int gh_cond_free(struct gh_cond *cond);
  * @param deadline  how long to wait for the signal
  * @return 0; -ETIMEDOUT, -ECANCELED or -EIDRM if the condition is freed meanwhile, all with the
  *         mutex held; -EPERM if the caller does not hold the mutex; -EINVAL for NULL, a handle
- *         that was freed, or of another kind, also when the mutex is freed meanwhile; GH_ENOTGREEN
- *         in a callback
+ *         that was freed, or of another kind; GH_ENOTGREEN in a callback. What keeps the mutex from
+ *         being taken again comes before all of these: -EINVAL or -EIDRM if it is freed meanwhile,
+ *         -EOWNERDEAD if a green thread has ended with it, GH_EDEADLOCK when every green thread
+ *         waits for another one
  * @thread any
  * @suspends yes
  * @since 0.1

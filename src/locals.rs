@@ -34,7 +34,9 @@ impl Key {
     }
 }
 
-const GENERATION_MASK: u32 = u32::MAX >> INDEX_BITS;
+/// The last one: even, so that its slot holds no key, and retired with it, so that no key is given out
+/// twice.
+const LAST_GENERATION: u32 = (u32::MAX >> INDEX_BITS) - 1;
 
 /// Read without a lock by each access: a key that was freed finds nothing.
 static GENERATIONS: [AtomicU32; MAX_KEYS] = [const { AtomicU32::new(0) }; MAX_KEYS];
@@ -48,10 +50,13 @@ pub(crate) fn hold() -> MutexGuard<'static, [Option<Destructor>; MAX_KEYS]> {
 /// Makes a key. `EAGAIN` when there are `MAX_KEYS`.
 pub(crate) fn make(destructor: Option<Destructor>) -> Result<Key> {
     let mut destructors = hold();
-    let free = |generation: &AtomicU32| generation.load(Ordering::Relaxed) % 2 == 0;
+    let free = |generation: &AtomicU32| {
+        let generation = generation.load(Ordering::Relaxed);
+        generation % 2 == 0 && generation != LAST_GENERATION
+    };
     let slot = GENERATIONS.iter().position(free).ok_or(Error::EAGAIN)?;
     destructors[slot] = destructor;
-    let generation = (GENERATIONS[slot].load(Ordering::Relaxed) + 1) & GENERATION_MASK;
+    let generation = GENERATIONS[slot].load(Ordering::Relaxed) + 1;
     GENERATIONS[slot].store(generation, Ordering::Release);
     Ok(Key(generation << INDEX_BITS | slot as u32))
 }
@@ -60,8 +65,7 @@ pub(crate) fn make(destructor: Option<Destructor>) -> Result<Key> {
 pub(crate) fn free(key: Key) -> Result<()> {
     let _destructors = hold();
     check(key)?;
-    let next = (key.generation() + 1) & GENERATION_MASK;
-    GENERATIONS[key.slot()].store(next, Ordering::Release);
+    GENERATIONS[key.slot()].store(key.generation() + 1, Ordering::Release);
     Ok(())
 }
 
@@ -95,16 +99,19 @@ impl Locals {
         self.0[key.slot()] = (key, value);
     }
 
-    /// Takes one value that is not null and whose key exists with a destructor.
-    pub(crate) fn take(&mut self) -> Option<(Destructor, *mut c_void)> {
-        let destructors = hold();
-        for (key, value) in &mut self.0 {
-            if value.is_null() || check(*key).is_err() {
+    /// Takes the first value from a slot on that is not null and whose key has a destructor, and tells
+    /// its slot. What nobody destroys stays, for destructors to find.
+    pub(crate) fn take(&mut self, from: usize) -> Option<(usize, Destructor, *mut c_void)> {
+        for (slot, (key, value)) in self.0.iter_mut().enumerate().skip(from) {
+            if value.is_null() {
                 continue;
             }
-            let taken = std::mem::replace(value, ptr::null_mut());
-            if let Some(destructor) = destructors[key.slot()] {
-                return Some((destructor, taken));
+            let destructors = hold();
+            if check(*key).is_err() {
+                continue;
+            }
+            if let Some(destructor) = destructors[slot] {
+                return Some((slot, destructor, std::mem::replace(value, ptr::null_mut())));
             }
         }
         None

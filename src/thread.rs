@@ -184,10 +184,10 @@ impl Thread {
         self.with_extras(|extras| extras.locals.set(key, value));
     }
 
-    /// Takes one value that a destructor waits for, with it.
-    pub(crate) fn take_local(&self) -> Option<(Destructor, *mut c_void)> {
+    /// Takes the first value from a slot on that a destructor waits for, with both.
+    pub(crate) fn take_local(&self, from: usize) -> Option<(usize, Destructor, *mut c_void)> {
         // SAFETY: as in `name`.
-        unsafe { (*self.extras.get()).as_mut()?.locals.take() }
+        unsafe { (*self.extras.get()).as_mut()?.locals.take(from) }
     }
 
     fn with_extras(&self, change: impl FnOnce(&mut Extras)) {

@@ -228,8 +228,8 @@ pub unsafe extern "C" fn gh_hub_stop(hub: *mut gh_hub) -> c_int {
 /// @param hub       (borrow) the calling OS thread's hub; its handle and all its ids are stale
 ///                  afterwards
 /// @param deadline  how long the green threads have to end
-/// @return 0; -EBUSY if some have not; GH_ENOTROOT in a green thread or a callback; GH_EWRONGTHREAD;
-///         GH_ENOHUB; -EINVAL for NULL
+/// @return 0; -EBUSY if some have not, or in a destructor of the root's values (gh_key_new());
+///         GH_ENOTROOT in a green thread or a callback; GH_EWRONGTHREAD; GH_ENOHUB; -EINVAL for NULL
 /// @thread root
 /// @suspends yes
 /// @since 0.1

@@ -263,8 +263,10 @@ pub unsafe extern "C" fn gh_cond_free(cond: *mut gh_cond) -> c_int {
 /// @param deadline  how long to wait for the signal
 /// @return 0; -ETIMEDOUT, -ECANCELED or -EIDRM if the condition is freed meanwhile, all with the
 ///         mutex held; -EPERM if the caller does not hold the mutex; -EINVAL for NULL, a handle
-///         that was freed, or of another kind, also when the mutex is freed meanwhile; GH_ENOTGREEN
-///         in a callback
+///         that was freed, or of another kind; GH_ENOTGREEN in a callback. What keeps the mutex from
+///         being taken again comes before all of these: -EINVAL or -EIDRM if it is freed meanwhile,
+///         -EOWNERDEAD if a green thread has ended with it, GH_EDEADLOCK when every green thread
+///         waits for another one
 /// @thread any
 /// @suspends yes
 /// @since 0.1

@@ -83,7 +83,10 @@ pub(crate) fn create(options: Options) -> Result<&'static Hub> {
 pub(crate) fn free(hub: &'static Hub, deadline: Nanos) -> Result<()> {
     hub.require_root()?;
     let root = hub.running().ok_or(Error::NOT_ROOT)?;
-    hub.draining.set(true);
+    if hub.draining.replace(true) {
+        // A destructor of the root's values calls, while the hub goes.
+        return Err(Error::EBUSY);
+    }
     hub.cancel_all();
     while hub.live.get() > 0 {
         // A past deadline still gives each thread its turn to see the cancellation.
@@ -130,6 +133,7 @@ impl Drop for AtExit {
     fn drop(&mut self) {
         let Some(hub) = current() else { return };
         if hub.live.get() == 0 && hub.require_root().is_ok() {
+            hub.draining.set(true);
             destroy_locals(hub.root());
             dispose(hub);
         } else {

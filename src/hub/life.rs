@@ -236,12 +236,13 @@ fn check_name(name: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Calls the destructors of a thread's values, on the thread itself: they may wait.
+/// Calls the destructors of a thread's values, on the thread itself: they may wait. What one stores under
+/// its own key or an earlier one is for the next round.
 pub(super) fn destroy_locals(thread: &Thread) {
     for _ in 0..locals::ROUNDS {
-        let mut found = false;
-        while let Some((destructor, value)) = thread.take_local() {
-            found = true;
+        let (mut from, mut found) = (0, false);
+        while let Some((slot, destructor, value)) = thread.take_local(from) {
+            (from, found) = (slot + 1, true);
             // SAFETY: the host passed the destructor to gh_key_new for such values.
             unsafe { destructor(value) };
         }
