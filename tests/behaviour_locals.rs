@@ -253,7 +253,10 @@ fn a_roots_values_go_with_its_os_thread() {
     static ENDED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     unsafe extern "C" fn at_end(value: *mut c_void) {
         let refused = free_hub() == -EBUSY;
-        ENDED.fetch_add(if refused { value as usize } else { 1 }, std::sync::atomic::Ordering::SeqCst);
+        ENDED.fetch_add(
+            if refused { value as usize } else { 1 },
+            std::sync::atomic::Ordering::SeqCst,
+        );
     }
     let _watchdog = watchdog();
     let key = key_new(Some(at_end));

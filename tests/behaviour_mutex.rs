@@ -317,10 +317,9 @@ fn two_threads_that_lock_in_opposite_order_are_told_and_shown() {
         assert_eq!(run(), GH_EDEADLOCK);
         assert_eq!(join_until(kant, GH_NEVER), GH_EDEADLOCK, "the root is told too");
         let text = dump();
-        for (name, id, waits, holds) in [
-            ("plato", plato, "the spoon", "the fork"),
-            ("kant", kant, "the fork", "the spoon"),
-        ] {
+        for (name, id, waits, holds) in
+            [("plato", plato, "the spoon", "the fork"), ("kant", kant, "the fork", "the spoon")]
+        {
             let other = if name == "plato" { "kant" } else { "plato" };
             let line = text
                 .lines()

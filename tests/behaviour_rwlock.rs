@@ -76,15 +76,7 @@ fn who_comes_behind_a_waiting_writer_waits_behind_it() {
         assert_eq!(lock.read(PAST), -ETIMEDOUT, "nor does one that tries");
         assert_eq!(lock.unlock(), 0);
         join_all(threads);
-        let expected = [
-            ('w', 0),
-            ('e', 0),
-            ('r', 0),
-            ('r', 1),
-            ('w', 1),
-            ('e', 1),
-            ('r', 2),
-        ];
+        let expected = [('w', 0), ('e', 0), ('r', 0), ('r', 1), ('w', 1), ('e', 1), ('r', 2)];
         assert_eq!(order.take(), expected);
         lock.end();
     });

@@ -6,6 +6,7 @@ use super::waiter::{self, Outcome, Queue, Waiter};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::thread::Reason;
+use std::alloc::{self, Layout};
 use std::ptr;
 
 /// More than this is no buffer but a mistake in its arithmetic.
@@ -32,15 +33,12 @@ pub(crate) fn new(name: &[u8], size: usize, capacity: usize) -> Result<usize> {
     }
     let bytes = size.checked_mul(capacity).filter(|&bytes| bytes <= MOST_BYTES);
     let bytes = bytes.ok_or(Error::EINVAL)?;
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(bytes).map_err(|_| Error::ENOMEM)?;
-    buffer.resize(bytes, 0);
     objects::make(
         name,
         Channel {
             size,
             capacity,
-            buffer: buffer.into_boxed_slice(),
+            buffer: zeroed(bytes)?,
             head: 0,
             length: 0,
             closed: false,
@@ -48,6 +46,23 @@ pub(crate) fn new(name: &[u8], size: usize, capacity: usize) -> Result<usize> {
             receivers: Queue::new(),
         },
     )
+}
+
+/// Memory that the system gives page by page, as items come: a large capacity costs nothing before.
+fn zeroed(bytes: usize) -> Result<Box<[u8]>> {
+    if bytes == 0 {
+        return Ok(Box::default());
+    }
+    let layout = Layout::array::<u8>(bytes).map_err(|_| Error::EINVAL)?;
+    // SAFETY: the layout is not empty; what was allocated is all zeroes, has the layout of a slice of
+    // that length, and belongs to the box.
+    unsafe {
+        let memory = alloc::alloc_zeroed(layout);
+        if memory.is_null() {
+            return Err(Error::ENOMEM);
+        }
+        Ok(Box::from_raw(ptr::slice_from_raw_parts_mut(memory, bytes)))
+    }
 }
 
 pub(crate) fn free(handle: usize) -> Result<()> {
