@@ -94,8 +94,9 @@ struct Select<'a> {
     /// Where each case has its channel among them; nothing for another kind of case.
     places: Few<usize>,
     fds: Few<pollfd>,
-    /// At which case to begin to look.
-    start: usize,
+    /// The numbers of the cases, shuffled as far as they were looked at.
+    order: Few<u32>,
+    random: Random,
 }
 
 impl Select<'_> {
@@ -123,11 +124,8 @@ impl Select<'_> {
                 }
             }
         }
-        let start = match cases.len() {
-            0 => 0,
-            count => (random() % count as u64) as usize,
-        };
-        Ok(Select { cases, channels, places, fds, start })
+        let order = (0..cases.len() as u32).collect();
+        Ok(Select { cases, channels, places, fds, order, random: Random::new() })
     }
 
     fn is_empty(&self) -> bool {
@@ -138,28 +136,35 @@ impl Select<'_> {
         self.channels.iter().map(|&handle| objects::open::<Channel>(handle)).collect()
     }
 
-    /// Asks the kernel about the descriptors. The first one that is ready, from the start on.
+    /// Asks the kernel about the descriptors. One that is ready, whichever. A bad one is an error even
+    /// beside others that are ready: the result must not depend on where one begins to look.
     fn ready_descriptor(&mut self) -> Result<Option<usize>> {
         if self.fds.is_empty() {
             return Ok(None);
         }
         // SAFETY: a slice is valid for its length.
-        if unsafe { wait::poll_now(self.fds.as_mut_ptr(), self.fds.len()) }? == 0 {
+        let count = unsafe { wait::poll_now(self.fds.as_mut_ptr(), self.fds.len()) }?;
+        if count == 0 {
             return Ok(None);
         }
-        let found = self.order().find(|&at| self.fds[at].revents != 0);
-        match found {
-            Some(at) if self.fds[at].revents & wait::POLLNVAL != 0 => Err(Error::EBADF),
-            found => Ok(found),
+        if self.fds.iter().any(|entry| entry.revents & wait::POLLNVAL != 0) {
+            return Err(Error::EBADF);
         }
+        let chosen = self.random.below(count as usize);
+        let ready = self.fds.iter().enumerate().filter(|(_, entry)| entry.revents != 0);
+        Ok(ready.map(|(case, _)| case).nth(chosen))
     }
 
-    fn order(&self) -> impl Iterator<Item = usize> {
-        let (start, count) = (self.start, self.cases.len());
-        (0..count).map(move |at| (start + at) % count)
+    /// The next case to look at, each of those left with the same chance (Fisher and Yates; Durstenfeld,
+    /// "Random permutation", 1964). To begin somewhere and go on in order would prefer what stands
+    /// behind a run of cases that are not ready.
+    fn next_case(&mut self, seen: usize) -> usize {
+        let other = seen + self.random.below(self.order.len() - seen);
+        self.order.swap(seen, other);
+        self.order[seen] as usize
     }
 
-    /// Performs the first case that needs no wait, from the start on, so that none is preferred.
+    /// Performs a case that needs no wait, none of them preferred.
     ///
     /// # Safety
     /// The items are good for their channels.
@@ -173,7 +178,8 @@ impl Select<'_> {
         }
         // Looked at together with the channels: a descriptor that is always ready must not hide them.
         self.ready_descriptor()?;
-        for case in self.order() {
+        for seen in 0..self.cases.len() {
+            let case = self.next_case(seen);
             let result = match self.cases[case] {
                 Case::Nothing => None,
                 Case::Send { item, .. } => {
@@ -288,9 +294,26 @@ impl Select<'_> {
 
 /// Numbers without a pattern that two loops of selects could fall into step with (Steele, Lea and Flood,
 /// "Fast splittable pseudorandom number generators", 2014).
-fn random() -> u64 {
-    static STATE: AtomicU64 = AtomicU64::new(0);
-    let mut z = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+#[derive(Debug)]
+struct Random(u64);
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Random {
+    /// One per select: what all of them share is touched once.
+    fn new() -> Random {
+        static STATE: AtomicU64 = AtomicU64::new(0);
+        Random(mixed(STATE.fetch_add(STEP, Ordering::Relaxed)))
+    }
+
+    /// A number below `bound`, which is not 0. The bound is so small that the remainder is fair enough.
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(STEP);
+        (mixed(self.0) % bound as u64) as usize
+    }
+}
+
+fn mixed(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
