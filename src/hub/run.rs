@@ -164,8 +164,10 @@ impl Hub {
             if rest.parked == Some(self.inside.get())
                 && self.inside.get() > 0
                 && self.wheel.armed() == 0
-                && !self.remote.has_mail()
                 && self.is_deadlocked()
+                // Asked last: a lock that came back from another OS thread meanwhile looks like one that
+                // never left, but its message was sent before it could be seen.
+                && !self.remote.has_mail()
             {
                 return true;
             }
