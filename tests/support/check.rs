@@ -61,6 +61,10 @@ impl Check {
                 let mut command = Command::new("valgrind");
                 command
                     .args(["--quiet", "--error-exitcode=99", "--leak-check=full"])
+                    .arg(format!(
+                        "--suppressions={}",
+                        super::root().join("tests/support/valgrind.supp").display()
+                    ))
                     .arg(format!("--log-file={}", log.display()))
                     .arg(program);
                 command
