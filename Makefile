@@ -3,6 +3,7 @@
 
 CARGO ?= cargo
 CC ?= cc
+CXX ?= c++
 PYTHON ?= python3
 INSTALL ?= install
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
@@ -23,9 +24,12 @@ REALNAME := libgreenhub.so.$(VERSION)
 HEADERS := $(wildcard include/*.h include/*.hpp)
 LIBS_PRIVATE := $(shell sed -n 's/^Libs.private: //p' greenhub.pc.in)
 CMAKE_FILES := greenhub-config.cmake greenhub-config-version.cmake
+# The parts of greenhub.hpp.
+PARTS := $(wildcard include/greenhub/*.hpp)
 
 STRICT := -Wall -Wextra -Wpedantic -Werror
-EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_examples/*.c))
+EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_examples/*.c)) \
+    $(patsubst c_examples/%.cpp,$(TARGET)/c_examples/%,$(wildcard c_examples/*.cpp))
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
@@ -48,6 +52,11 @@ examples: $(EXAMPLES) ## the programs of c_examples, into target/c_examples
 $(TARGET)/c_examples/%: c_examples/%.c $(wildcard c_examples/*.h) $(HEADERS) | build
 	@mkdir -p $(@D)
 	$(CC) -std=gnu99 -O2 -g $(STRICT) -pthread -Iinclude $< -o $@ \
+	    -L$(RELEASE) -lgreenhub -Wl,-rpath,$(abspath $(RELEASE))
+
+$(TARGET)/c_examples/%: c_examples/%.cpp $(HEADERS) $(PARTS) | build
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O2 -g $(STRICT) -pthread -Iinclude $< -o $@ \
 	    -L$(RELEASE) -lgreenhub -Wl,-rpath,$(abspath $(RELEASE))
 
 demo: ## green threads at work: hello, then 10,000 connections at once
@@ -113,9 +122,10 @@ sed -e 's|@PREFIX@|$(PREFIX)|' \
 chmod 644 $(2)/$(1)
 endef
 
-install-header: # greenhub.h, greenhub.pc and CMake's files, which both kinds of library need
-	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(PKGCONFIGDIR) $(DESTDIR)$(CMAKEDIR)
+install-header: # the headers, greenhub.pc and CMake's files, which both kinds of library need
+	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/greenhub $(DESTDIR)$(PKGCONFIGDIR) $(DESTDIR)$(CMAKEDIR)
 	$(INSTALL) -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(PARTS) $(DESTDIR)$(INCLUDEDIR)/greenhub
 	$(call fill,greenhub.pc,$(DESTDIR)$(PKGCONFIGDIR),prefix)
 	$(call fill,greenhub-config.cmake,$(DESTDIR)$(CMAKEDIR),_greenhub_prefix)
 	$(call fill,greenhub-config-version.cmake,$(DESTDIR)$(CMAKEDIR),_greenhub_prefix)
@@ -134,6 +144,8 @@ install-static: install-header $(RELEASE)/libgreenhub.a ## the static library al
 uninstall: ## what install put there
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libgreenhub.so $(SONAME) $(REALNAME) libgreenhub.a)
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/greenhub/,$(notdir $(PARTS)))
+	@rmdir $(DESTDIR)$(INCLUDEDIR)/greenhub 2>/dev/null || true
 	rm -f $(DESTDIR)$(PKGCONFIGDIR)/greenhub.pc
 	rm -f $(addprefix $(DESTDIR)$(CMAKEDIR)/,$(CMAKE_FILES))
 	rmdir $(DESTDIR)$(CMAKEDIR) 2>/dev/null || :

@@ -27,6 +27,7 @@ const HAND_WRITTEN: &[&str] = &[
     "c_examples",
     "python_ctypes",
     "scripts",
+    "include/greenhub",
     "include/greenhub.hpp",
     "build.rs",
 ];

@@ -25,6 +25,7 @@ fn the_tree_is_whole_and_uninstall_removes_it() {
     make(&arguments("install"));
     let mut expected: BTreeSet<String> = [
         "opt/greenhub/include/greenhub.h",
+        "opt/greenhub/include/greenhub.hpp",
         "opt/greenhub/lib/libgreenhub.a",
         "opt/greenhub/lib/libgreenhub.so",
         "opt/greenhub/lib/libgreenhub.so.0",
@@ -35,9 +36,9 @@ fn the_tree_is_whole_and_uninstall_removes_it() {
     .map(str::to_string)
     .into();
     expected.insert(format!("opt/greenhub/lib/libgreenhub.so.{VERSION}"));
-    if root().join("include/greenhub.hpp").exists() {
-        expected.insert("opt/greenhub/include/greenhub.hpp".to_string());
-    }
+    let parts = contents(&root().join("include/greenhub"));
+    assert!(parts.contains("thread.hpp"));
+    expected.extend(parts.iter().map(|part| format!("opt/greenhub/include/greenhub/{part}")));
     assert_eq!(contents(&staging), expected);
 
     let lib = staging.join("opt/greenhub/lib");
@@ -143,19 +144,21 @@ fn libs_private_is_what_rustc_says() {
     assert_eq!(told, wanted, "greenhub.pc.in (left), rustc (right)");
 }
 
-/// The header in the tree stands on its own, for C++ too.
+/// The headers in the tree stand on their own, for C++ too.
 #[test]
-fn the_installed_header_compiles_as_cxx() {
+fn the_installed_headers_compile_as_cxx() {
     let tree = scratch("cxx");
     make(&["install-header".to_string(), prefix(&tree)]);
-    let source = tree.join("use.cpp");
-    let code = "#include <greenhub.h>\nint main() { return gh_now() > 0 ? 0 : 1; }\n";
-    fs::write(&source, code).expect("a file");
-    let mut command = Command::new("g++");
-    command
-        .args(["-std=c++11", "-fsyntax-only"])
-        .args(STRICT)
-        .args(pkg_config(&tree, &["--cflags"]))
-        .arg(&source);
-    compile(&mut command).unwrap_or_else(|said| panic!("{said}"));
+    for (standard, header) in [("-std=c++11", "greenhub.h"), ("-std=c++17", "greenhub.hpp")] {
+        let source = tree.join("use.cpp");
+        let code = format!("#include <{header}>\nint main() {{ return gh_now() > 0 ? 0 : 1; }}\n");
+        fs::write(&source, code).expect("a file");
+        let mut command = Command::new("g++");
+        command
+            .args([standard, "-fsyntax-only"])
+            .args(STRICT)
+            .args(pkg_config(&tree, &["--cflags"]))
+            .arg(&source);
+        compile(&mut command).unwrap_or_else(|said| panic!("{said}"));
+    }
 }
