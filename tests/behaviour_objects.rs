@@ -17,7 +17,8 @@ fn call_all(number: usize, but: &str) -> Vec<(&'static str, i64)> {
     let channel = Channel::from_number(number);
     let held = Mutex::new();
     assert_eq!(held.lock(PAST), 0);
-    let calls: Vec<(&str, Box<dyn Fn() -> i64>)> = vec![
+    type Call = Box<dyn Fn() -> i64>;
+    let calls: Vec<(&str, Call)> = vec![
         ("mutex lock", Box::new(move || mutex.lock(PAST))),
         ("mutex lock for ever", Box::new(move || mutex.lock(GH_NEVER))),
         ("mutex unlock", Box::new(move || mutex.unlock())),
