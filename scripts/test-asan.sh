@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # AddressSanitizer, told of every stack switch by the `sanitizer` feature. The
-# C programs that say `sanitizer: yes` and the examples are built with it, which
-# checks their frames and every malloc. Where a nightly toolchain is installed,
-# the behaviour suite runs too, with the library itself instrumented.
+# C programs that say `sanitizer: yes`, the examples and the guide's programs
+# are built with it, which checks their frames and every malloc. Where a nightly
+# toolchain is installed, the behaviour suite runs too, with the library itself
+# instrumented.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/skip.sh
@@ -15,7 +16,7 @@ echo 'int main(void) { return 0; }' |
 c_programs() {
     "$cargo" build --release --features sanitizer --target-dir "$target/asan" &&
         GREENHUB_CHECK=asan GREENHUB_LIBRARY_DIR="$target/asan/release" \
-            "$cargo" test --no-fail-fast --test c_programs --test c_examples every_
+            "$cargo" test --no-fail-fast --test c_programs --test c_examples --test guide every_
 }
 
 # Leaks are left to the C programs: a test in Rust may leak what it likes. Locals
