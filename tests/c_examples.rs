@@ -29,7 +29,10 @@ const NOT_UNDER_VALGRIND: &str = "processes";
 
 /// One example built; a failure to build fails the test.
 fn build(name: &str, out_dir: &Path, check: Check) -> PathBuf {
-    let source = root().join(FOLDER).join(name).with_extension("c");
+    let mut source = root().join(FOLDER).join(name).with_extension("c");
+    if !source.exists() {
+        source.set_extension("cpp");
+    }
     let flags: Vec<String> = check.compiler_flags().iter().map(|f| (*f).to_string()).collect();
     program(&source, out_dir, &flags).unwrap_or_else(|said| panic!("{said}"))
 }
