@@ -352,3 +352,32 @@ fn ending_without_a_suspending_call_is_no_error() {
         assert_eq!(join_until(thread, GH_NEVER), 0);
     });
 }
+
+#[test]
+fn a_cancel_ends_a_wait_that_was_woken_for_nothing_in_the_same_turn() {
+    with_hub(|| {
+        type Call = fn(c_int) -> i64;
+        let calls: [(&str, Call); 5] = [
+            ("gh_recv", |fd| recv(fd, &mut [0; 8], GH_NEVER)),
+            ("gh_read", |fd| read(fd, &mut [0; 8], GH_NEVER)),
+            ("gh_wait_fd", |fd| wait_fd(fd, libc::POLLIN, GH_NEVER)),
+            ("gh_poll", |fd| poll(&mut [pollfd(fd, libc::POLLIN), pollfd(-1, 0)], GH_NEVER)),
+            ("gh_select", |fd| objects::select(&mut [objects::case_read(fd)], GH_NEVER)),
+        ];
+        for (name, call) in calls {
+            let (a, b) = socket_pair();
+            let result = cell(0);
+            let thread = spawn(move || result.set(call(a)));
+            yield_now();
+            plain_write(b, b"x");
+            // Runs after the event has woken the thread and before the thread.
+            timer_start(PAST, 0, move || {
+                drain(a, 1);
+                assert_eq!(cancel(thread), 0);
+            });
+            assert_eq!(join_until(thread, after_ms(5_000)), 0, "{name} still waits");
+            assert_eq!(result.get(), -ECANCELED, "{name}");
+            assert_eq!((close(a), close(b)), (0, 0));
+        }
+    });
+}

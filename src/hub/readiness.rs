@@ -184,6 +184,11 @@ impl Hub {
                 // Registered just now, or confirmed: the readiness is not known to be old.
                 return Ok(());
             }
+        } else if thread.is_interrupted() {
+            // Cancelled after it was woken and before it ran, for an event that came to nothing.
+            // SAFETY: queued, says the condition above.
+            unsafe { self.leave(descriptor, direction, waiter) };
+            return Err(Error::ECANCELED);
         }
         self.poller.rearm(fd, descriptor.token(fd));
         let wake = self.park(thread, direction.reason(fd), deadline);

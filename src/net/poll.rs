@@ -61,6 +61,10 @@ pub(crate) fn poll(fds: &mut [pollfd], deadline: Nanos) -> Result<usize> {
         if ready > 0 {
             return Ok(ready);
         }
+        if thread.is_interrupted() {
+            // Cancelled after it was woken and before it ran, for an event that came to nothing.
+            return Err(Error::ECANCELED);
+        }
         for waiter in one.iter().chain(&many) {
             waiter.rearm();
         }

@@ -260,6 +260,10 @@ impl Select<'_> {
                 claim.take(Outcome::Granted, case as u32);
                 return Ok(());
             }
+            if thread.is_interrupted() {
+                // Cancelled after it was woken and before it ran, for an event that came to nothing.
+                return Err(Error::ECANCELED);
+            }
             for waiter in &watched {
                 waiter.rearm();
             }
