@@ -2247,7 +2247,7 @@ int gh_close(int fd);
  * deadline of its own. After -ETIMEDOUT from gh_send_all() part may have been sent: close the
  * connection, or go on behind the bytes that it counted. One green thread may read while another
  * writes; two that write at once mix their bytes. Regular files make the OS thread wait for the
- * disk.
+ * disk: gh_file_read() and its kin do not.
  */
 
 /**
@@ -2574,9 +2574,9 @@ int gh_sendmmsg(int fd,
  * datagrams with gh_udp_bind(). What they give is a plain descriptor: setsockopt(2) and
  * getsockname(2) work on it, and the latter tells the port if 0 was asked for.
  *
- * Addresses are numeric: a name gives -EINVAL. NULL listens on every address of the machine, which
- * is rarely meant in tests: say "127.0.0.1". The results are the caller's to close, with
- * gh_close().
+ * gh_tcp_connect() takes names and numeric addresses, the others numeric ones only. NULL listens on
+ * every address of the machine, which is rarely meant in tests: say "127.0.0.1". The results are
+ * the caller's to close, with gh_close().
  */
 
 /**

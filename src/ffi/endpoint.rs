@@ -5,9 +5,9 @@
 //! datagrams with gh_udp_bind(). What they give is a plain descriptor: setsockopt(2) and
 //! getsockname(2) work on it, and the latter tells the port if 0 was asked for.
 //!
-//! Addresses are numeric: a name gives -EINVAL. NULL listens on every address of the machine, which
-//! is rarely meant in tests: say "127.0.0.1". The results are the caller's to close, with
-//! gh_close().
+//! gh_tcp_connect() takes names and numeric addresses, the others numeric ones only. NULL listens on
+//! every address of the machine, which is rarely meant in tests: say "127.0.0.1". The results are
+//! the caller's to close, with gh_close().
 
 use super::guard::{guard, guard_suspending};
 use super::options::{optional_text, text};

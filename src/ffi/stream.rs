@@ -9,7 +9,7 @@
 //! deadline of its own. After -ETIMEDOUT from gh_send_all() part may have been sent: close the
 //! connection, or go on behind the bytes that it counted. One green thread may read while another
 //! writes; two that write at once mix their bytes. Regular files make the OS thread wait for the
-//! disk.
+//! disk: gh_file_read() and its kin do not.
 
 use super::guard::guard_suspending;
 use crate::error::{Error, Result};

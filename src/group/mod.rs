@@ -14,7 +14,7 @@ use crate::hub::{self, enter, Moment, Options};
 use crate::sync::{event, wait_group};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{mpsc, Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// More hubs than this are no wish for cores but a mistake.
@@ -32,8 +32,11 @@ const GONE: u8 = 2;
 /// One of the OS threads.
 #[derive(Debug)]
 struct Worker {
+    /// What became of its start; told once.
+    started: Mutex<Option<Result<()>>>,
+    told: Condvar,
     /// The handle of its hub.
-    hub: usize,
+    hub: AtomicUsize,
     /// An event that tells its root to free the hub.
     quit: usize,
     state: AtomicU8,
@@ -72,7 +75,7 @@ fn watch_fork(moment: Moment) {
     // SAFETY: see `AcrossFork`.
     let held = unsafe { &mut *HELD.0.get() };
     match moment {
-        Moment::Before => *held = Some(GROUPS.lock().unwrap_or_else(PoisonError::into_inner)),
+        Moment::Before => *held = Some(lock(&GROUPS)),
         Moment::InParent => *held = None,
         Moment::InChild(_) => {
             if let Some(mut groups) = held.take() {
@@ -105,7 +108,7 @@ pub(crate) fn new(count: usize, options: Options) -> Result<usize> {
             }
         }
     }
-    let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut groups = lock(&GROUPS);
     groups.made += 1;
     let entry = (groups.made, Some(Arc::new(group)));
     let index = match groups.slots.iter().position(|(_, group)| group.is_none()) {
@@ -128,7 +131,7 @@ pub(crate) fn new(count: usize, options: Options) -> Result<usize> {
 /// The group of a handle. `EINVAL` for one that was freed, or never was.
 pub(crate) fn find(handle: usize) -> Result<Arc<Group>> {
     let index = (handle & ((1 << INDEX_BITS) - 1)).checked_sub(1).ok_or(Error::EINVAL)?;
-    let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let groups = lock(&GROUPS);
     match groups.slots.get(index) {
         Some((made, Some(group))) if *made == handle >> INDEX_BITS => Ok(Arc::clone(group)),
         _ => Err(Error::EINVAL),
@@ -140,62 +143,93 @@ pub(crate) fn free(handle: usize, deadline: Nanos) -> Result<()> {
     let group = find(handle)?;
     let hub = enter()?;
     hub.suspender()?;
-    if group.workers.iter().any(|worker| worker.hub == hub.handle()) {
+    if group.workers.iter().any(|worker| worker.hub() == hub.handle()) {
         // It would wait for itself.
         return Err(Error::EDEADLK);
     }
     group.end(deadline)?;
     let index = (handle & ((1 << INDEX_BITS) - 1)) - 1;
-    let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut groups = lock(&GROUPS);
     if groups.slots[index].0 == handle >> INDEX_BITS {
         groups.slots[index].1 = None;
     }
     Ok(())
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Worker {
+    /// The OS thread's life.
+    fn run(&self, options: Options, until: &AtomicI64, freeing: usize) {
+        let made = hub::create(options);
+        if let Ok(hub) = made {
+            self.hub.store(hub.handle(), Ordering::Release);
+        }
+        *lock(&self.started) = Some(made.map(drop));
+        self.told.notify_one();
+        let Ok(hub) = made else { return };
+        loop {
+            // Cancelled by nobody: roots are not.
+            let _ = event::wait(self.quit, clock::NEVER);
+            let freed = hub::free(hub, until.load(Ordering::Acquire)).is_ok();
+            self.state.store(if freed { GONE } else { RUNS }, Ordering::Release);
+            let _ = wait_group::add(freeing, -1);
+            if freed {
+                return;
+            }
+        }
+    }
+
+    fn wait_started(&self) -> Result<()> {
+        let mut started = lock(&self.started);
+        loop {
+            if let Some(result) = *started {
+                return result;
+            }
+            started = self.told.wait(started).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn hub(&self) -> usize {
+        self.hub.load(Ordering::Acquire)
+    }
+
+    /// Once its hub is gone, or was never made, nothing is left that could keep the OS thread.
+    fn clean_up(&self) {
+        if let Some(thread) = lock(&self.thread).take() {
+            let _ = thread.join();
+        }
+        let _ = event::free(self.quit);
+    }
+}
+
 impl Group {
     fn start(&self, number: usize, options: Options) -> Result<Arc<Worker>> {
-        let quit = event::new(b"group", true, false)?;
-        let (ready, told) = mpsc::sync_channel(1);
-        let (until, freeing) = (Arc::clone(&self.until), self.freeing);
-        let (start, started) = mpsc::sync_channel::<Arc<Worker>>(1);
-        let thread = Builder::new().name(format!("greenhub-{number}")).spawn(move || {
-            let hub = match hub::create(options) {
-                Ok(hub) => hub,
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                    return;
-                }
-            };
-            let _ = ready.send(Ok(hub.handle()));
-            let Ok(worker) = started.recv() else { return };
-            loop {
-                // Cancelled by nobody: roots are not.
-                let _ = event::wait(quit, clock::NEVER);
-                let freed = hub::free(hub, until.load(Ordering::Acquire)).is_ok();
-                worker.state.store(if freed { GONE } else { RUNS }, Ordering::Release);
-                let _ = wait_group::add(freeing, -1);
-                if freed {
-                    return;
-                }
-            }
-        });
-        let thread = thread.map_err(|error| Error::from_io(&error))?;
-        let hub = match told.recv() {
-            Ok(Ok(hub)) => hub,
-            answer => {
-                let _ = thread.join();
-                let _ = event::free(quit);
-                return Err(answer.ok().and_then(Result::err).unwrap_or(Error::PANIC));
-            }
-        };
         let worker = Arc::new(Worker {
-            hub,
-            quit,
+            started: Mutex::new(None),
+            told: Condvar::new(),
+            hub: AtomicUsize::new(0),
+            quit: event::new(b"group", true, false)?,
             state: AtomicU8::new(RUNS),
-            thread: Mutex::new(Some(thread)),
+            thread: Mutex::new(None),
         });
-        let _ = start.send(Arc::clone(&worker));
+        let (mine, until, freeing) = (Arc::clone(&worker), Arc::clone(&self.until), self.freeing);
+        let thread = Builder::new()
+            .name(format!("greenhub-{number}"))
+            .spawn(move || mine.run(options, &until, freeing));
+        let result = match thread {
+            Ok(thread) => {
+                *lock(&worker.thread) = Some(thread);
+                worker.wait_started()
+            }
+            Err(error) => Err(Error::from_io(&error)),
+        };
+        if let Err(error) = result {
+            worker.clean_up();
+            return Err(error);
+        }
         Ok(worker)
     }
 
@@ -217,12 +251,7 @@ impl Group {
             Err(error) => return Err(error),
         }
         for worker in &self.workers {
-            let thread = worker.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(thread) = thread {
-                // Its hub is gone: nothing is left that could keep it.
-                let _ = thread.join();
-                let _ = event::free(worker.quit);
-            }
+            worker.clean_up();
         }
         let _ = wait_group::free(self.freeing);
         Ok(())
@@ -234,12 +263,12 @@ impl Group {
 
     /// The handle of a hub.
     pub(crate) fn hub(&self, index: usize) -> Option<usize> {
-        self.workers.get(index).map(|worker| worker.hub)
+        self.workers.get(index).map(|worker| worker.hub())
     }
 
     /// Whose turn it is.
     pub(crate) fn next(&self) -> usize {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        self.workers[turn % self.workers.len()].hub
+        self.workers[turn % self.workers.len()].hub()
     }
 }
