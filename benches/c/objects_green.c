@@ -1,6 +1,7 @@
 /* Ours in the figures about channels and locks: a message, a hand-over, a select, between hubs.
  *
- * objects_green channel COUNT | two_switches COUNT | mutex COUNT | select COUNT | across COUNT
+ * objects_green channel COUNT | two_switches COUNT | mutex COUNT | select COUNT | offload COUNT |
+ *     across COUNT CPU
  * Each prints one line of JSON; objects_pthread does the same work on pthreads. */
 #define _GNU_SOURCE
 #include "bench.h"
@@ -135,6 +136,28 @@ static void *other_core(void *cpu)
     return receive_all(NULL);
 }
 
+static void *give_back(void *arg)
+{
+    return arg;
+}
+
+static void measure_offload(void)
+{
+    int64_t begin = 0;
+    void *result;
+    long k;
+
+    /* The first one makes the pool's thread and is not counted. */
+    for (k = 0; k <= count; k++) {
+        if (k == 1)
+            begin = bench_now();
+        must(gh_offload(give_back, &count, &result, GH_NEVER), "gh_offload");
+        if (result != &count)
+            bench_die("gh_offload gave another call's result", 0);
+    }
+    printf("{\"ns\": %.3f}\n", (double)(bench_now() - begin) / (double)count);
+}
+
 /* To the hub of another OS thread and, as each send waits for its receiver, the word back. */
 static void measure_across(long cpu)
 {
@@ -164,9 +187,11 @@ int main(int argc, char **argv)
         run_both(hand_over, hand_over);
     else if (strcmp(mode, "select") == 0)
         run_both(send_around, select_all);
+    else if (strcmp(mode, "offload") == 0)
+        measure_offload();
     else if (strcmp(mode, "across") == 0)
         measure_across(bench_arg(argc, argv, 3, "CPU"));
     else
-        bench_die("channel, two_switches, mutex, select or across?", 0);
+        bench_die("channel, two_switches, mutex, select, offload or across?", 0);
     return 0;
 }

@@ -35,6 +35,12 @@ def run(session):
         (green, "select", many // 3),
         (pthread, "select", few),
     )
+    compare(
+        "offload, there and back",
+        PEER,
+        (green, "offload", few),
+        (pthread, "channel", few),
+    )
     if session.cores.load == session.cores.server:
         session.notes.append("message between hubs: wants two cores")
         return
