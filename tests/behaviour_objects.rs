@@ -4,6 +4,9 @@ mod common;
 use common::objects::*;
 use common::*;
 
+/// A call, and its name.
+type Call = (&'static str, Box<dyn Fn() -> i64>);
+
 /// Calls each function that takes one handle, with that number for a handle, and gives the results.
 fn call_all(number: usize, but: &str) -> Vec<(&'static str, i64)> {
     let mutex = Mutex::from_number(number);
@@ -17,8 +20,7 @@ fn call_all(number: usize, but: &str) -> Vec<(&'static str, i64)> {
     let channel = Channel::from_number(number);
     let held = Mutex::new();
     assert_eq!(held.lock(PAST), 0);
-    type Call = Box<dyn Fn() -> i64>;
-    let calls: Vec<(&str, Call)> = vec![
+    let calls: Vec<Call> = vec![
         ("mutex lock", Box::new(move || mutex.lock(PAST))),
         ("mutex lock for ever", Box::new(move || mutex.lock(GH_NEVER))),
         ("mutex unlock", Box::new(move || mutex.unlock())),

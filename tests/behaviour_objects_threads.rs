@@ -169,11 +169,11 @@ fn consume(channel: Channel, other: Channel, with_select: bool) -> [(u64, u64); 
     let mut seen = [(0, 0); PRODUCERS];
     let mut last = [None; PRODUCERS];
     loop {
-        let mut item = 0;
+        let (mut item, mut none) = (0, 0);
         if with_select {
-            let mut cases = [case_recv(other, &mut 0), case_recv(channel, &mut item)];
+            let mut cases = [case_recv(other, &mut none), case_recv(channel, &mut item)];
             assert_eq!(select(&mut cases, after_ms(LONG)), 1);
-            if i64::from(cases[1].result) == -EPIPE {
+            if cases[1].result() == -EPIPE {
                 return seen;
             }
         } else {
@@ -352,7 +352,8 @@ fn freeing_what_other_os_threads_wait_for_ends_their_waits() {
                 scope.spawn(move || {
                     let thread = spawn(move || {
                         assert_eq!(waiting.post(), 0);
-                        let mut cases = [case_recv(channel, &mut 0), case_send(channel, &1)];
+                        let mut room = 0;
+                        let mut cases = [case_recv(channel, &mut room), case_send(channel, &1)];
                         let result = select(&mut cases, after_ms(LONG));
                         assert!([-EIDRM, 0, 1].contains(&result), "{result}");
                     });

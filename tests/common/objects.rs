@@ -3,6 +3,7 @@
 
 use super::*;
 use std::ffi::CString;
+use std::marker::PhantomData;
 
 macro_rules! handles {
     ($($name:ident $raw:ident $free:ident;)*) => { $(
@@ -271,42 +272,54 @@ impl Channel {
     }
 }
 
-fn no_case() -> gh_select_case {
-    gh_select_case {
-        channel: null_mut(),
-        item: null_mut(),
-        fd: -1,
-        op: GH_SELECT_NONE,
-        result: 1,
-        reserved: 0,
+/// A case that borrows its item, as the call does. Its `result` is 1, which no call gives, until it is
+/// performed.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct SelectCase<'item> {
+    pub raw: gh_select_case,
+    item: PhantomData<&'item u64>,
+}
+
+impl SelectCase<'_> {
+    pub fn result(&self) -> i64 {
+        i64::from(self.raw.result)
     }
 }
 
-/// A case whose `result` is 1, which no call gives, until it is performed. Lives as long as its item.
-pub fn case_send(channel: Channel, item: &u64) -> gh_select_case {
-    let item = std::ptr::from_ref(item).cast_mut().cast();
-    gh_select_case { channel: channel.0, item, op: GH_SELECT_SEND, ..no_case() }
+fn case_of<'item>(
+    op: u32,
+    channel: *mut gh_channel,
+    item: *mut c_void,
+    fd: c_int,
+) -> SelectCase<'item> {
+    let raw = gh_select_case { channel, item, fd, op, result: 1, reserved: 0 };
+    SelectCase { raw, item: PhantomData }
 }
 
-pub fn case_recv(channel: Channel, item: &mut u64) -> gh_select_case {
-    let item = std::ptr::from_mut(item).cast();
-    gh_select_case { channel: channel.0, item, op: GH_SELECT_RECV, ..no_case() }
+pub fn case_send(channel: Channel, item: &u64) -> SelectCase<'_> {
+    case_of(GH_SELECT_SEND, channel.0, std::ptr::from_ref(item).cast_mut().cast(), -1)
 }
 
-pub fn case_read(fd: c_int) -> gh_select_case {
-    gh_select_case { fd, op: GH_SELECT_READ, ..no_case() }
+pub fn case_recv(channel: Channel, item: &mut u64) -> SelectCase<'_> {
+    case_of(GH_SELECT_RECV, channel.0, std::ptr::from_mut(item).cast(), -1)
 }
 
-pub fn case_write(fd: c_int) -> gh_select_case {
-    gh_select_case { fd, op: GH_SELECT_WRITE, ..no_case() }
+pub fn case_read(fd: c_int) -> SelectCase<'static> {
+    case_of(GH_SELECT_READ, null_mut(), null_mut(), fd)
 }
 
-pub fn case_none() -> gh_select_case {
-    no_case()
+pub fn case_write(fd: c_int) -> SelectCase<'static> {
+    case_of(GH_SELECT_WRITE, null_mut(), null_mut(), fd)
 }
 
-pub fn select(cases: &mut [gh_select_case], deadline: i64) -> i64 {
-    i64::from(c!(gh_select(cases.as_mut_ptr(), cases.len(), deadline)))
+pub fn case_none() -> SelectCase<'static> {
+    case_of(GH_SELECT_NONE, null_mut(), null_mut(), -1)
+}
+
+pub fn select(cases: &mut [SelectCase<'_>], deadline: i64) -> i64 {
+    // Transparent: the same array to C.
+    i64::from(c!(gh_select(cases.as_mut_ptr().cast(), cases.len(), deadline)))
 }
 
 pub fn key_new(destructor: gh_destructor) -> gh_key {
