@@ -34,8 +34,8 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-python test-bench abi-baseline test-soak \
-        bench-core lint install install-header \
+        test-valgrind test-python test-bench test-loom test-soak abi-baseline bench-core lint \
+        install install-header \
         install-shared install-static uninstall clean
 
 help: ## list the targets
@@ -94,6 +94,10 @@ abi-baseline: ## write the ABI's baseline in tests/abi anew, and say what change
 
 bench-core: build ## the figures of the core, a table and target/bench/core.json
 	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench
+
+test-loom: ## the inbox under loom: every interleaving of a few threads
+	RUSTFLAGS="$$RUSTFLAGS --cfg loom" \
+	    $(CARGO) test --release --target-dir $(TARGET)/loom --lib model
 
 test-soak: ## producers and consumers on four OS threads, for a minute
 	GREENHUB_SOAK_SECONDS=$${GREENHUB_SOAK_SECONDS:-60} \

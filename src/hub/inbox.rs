@@ -7,13 +7,19 @@
 use crate::hub::callback::Callback;
 use crate::hub::remote::{Order, Reply};
 use crate::slab::Id;
+#[cfg(loom)]
+use loom::cell::UnsafeCell;
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+#[cfg(not(loom))]
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-/// Posts that can be pending at one hub.
-pub(super) const CAPACITY: usize = 1024;
+/// Posts that can be pending at one hub. A model of few is checked in full.
+pub(super) const CAPACITY: usize = if cfg!(loom) { 2 } else { 1024 };
 
 /// One message.
 #[derive(Debug)]
@@ -66,6 +72,20 @@ struct Node {
     message: UnsafeCell<Option<Message>>,
 }
 
+impl Node {
+    /// # Safety
+    /// The node is the caller's alone.
+    #[inline]
+    unsafe fn with_message<R>(&self, change: impl FnOnce(&mut Option<Message>) -> R) -> R {
+        #[cfg(loom)]
+        // SAFETY: the caller vouches for it, and loom makes sure.
+        return self.message.with_mut(|place| change(unsafe { &mut *place }));
+        #[cfg(not(loom))]
+        // SAFETY: the caller vouches for it.
+        change(unsafe { &mut *self.message.get() })
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Inbox {
     head: AtomicPtr<Node>,
@@ -100,7 +120,7 @@ impl Inbox {
     pub(super) fn push(&self, message: Message) -> bool {
         let Some(node) = self.take_free() else { return false };
         // SAFETY: the node is off the free list, hence this caller's alone.
-        unsafe { *node.message.get() = Some(message) };
+        unsafe { node.with_message(|place| *place = Some(message)) };
         self.publish(ptr::from_ref(node).cast_mut());
         true
     }
@@ -141,7 +161,7 @@ impl Inbox {
             // is delivered may send again.
             let message = unsafe {
                 oldest = (*node).next.load(Ordering::Relaxed);
-                let message = (*(*node).message.get()).take();
+                let message = (*node).with_message(Option::take);
                 if (*node).pooled {
                     self.give_free(&*node);
                 } else {
@@ -195,7 +215,7 @@ impl Inbox {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

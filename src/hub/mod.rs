@@ -2,7 +2,7 @@
 //!
 //! * `current` — finds the calling OS thread's hub, makes it on first use, frees it.
 //! * `registry` — the handles of all hubs, good on every OS thread and after a hub is gone.
-//! * `inbox` — what other OS threads and signal handlers send.
+//! * `inbox` — what other OS threads and signal handlers send; `bell` — how they wake the hub.
 //! * `run` — the loop: ready threads, inbox, readiness, deadlines.
 //! * `pace` — how long ready threads may run before the loop looks for readiness again.
 //! * `ready` — the ring of threads that can run.
@@ -20,12 +20,15 @@
 //! Everything in a hub is a cell: green threads call in from many stacks, so that no exclusive
 //! reference to a hub's state may live across a switch.
 
+mod bell;
 mod callback;
 mod current;
 mod descriptors;
 mod fork;
 mod inbox;
 mod life;
+#[cfg(all(test, loom))]
+mod model;
 mod objects;
 mod pace;
 mod park;

@@ -4,6 +4,7 @@
 //! after `gh_hub_free` is an error and not a use of freed memory, on any OS thread and in a signal
 //! handler.
 
+use super::bell::Bell;
 use super::callback::Callback;
 use super::inbox::{Inbox, Message};
 use super::{current, Hub};
@@ -13,7 +14,7 @@ use crate::sys::fd;
 use crate::thread::Thread;
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The half of a hub that any OS thread may touch. Made once per hub number and kept for the life of
@@ -30,8 +31,7 @@ pub(super) struct Remote {
     /// The descriptor of the living hub's poller, so that the child of another OS thread's fork can close
     /// it; -1 for none.
     poller: AtomicI32,
-    /// The hub waits, or may begin to, without another look at the inbox.
-    asleep: AtomicBool,
+    bell: Bell,
     /// The handle of the hub whose run is to end; 0 for none.
     stop: AtomicUsize,
     /// No id of a later hub may repeat one of an earlier hub of this number.
@@ -65,7 +65,7 @@ impl Remote {
                     inbox: Inbox::new(),
                     wake: AtomicI32::new(fd::event_counter()?),
                     poller: AtomicI32::new(-1),
-                    asleep: AtomicBool::new(false),
+                    bell: Bell::new(),
                     stop: AtomicUsize::new(0),
                     thread_floor: AtomicU32::new(0),
                     timer_floor: AtomicU32::new(0),
@@ -84,7 +84,7 @@ impl Remote {
         // Nobody reads the counter of an edge-triggered poller, but a new one would report it.
         fd::event_clear(remote.wake_descriptor());
         remote.stop.store(0, Ordering::Relaxed);
-        remote.asleep.store(false, Ordering::Relaxed);
+        remote.bell.wake_up();
         let generation = remote.generation.fetch_add(1, Ordering::Relaxed) + 1;
         let handle = generation << NUMBER_BITS | (remote.number as usize + 1);
         remote.handle.store(handle, Ordering::Release);
@@ -162,22 +162,15 @@ impl Remote {
         self.inbox.drain(each);
     }
 
-    /// Announces that the hub will wait. False when it must not, since a message came before. Either
-    /// the sender sees the announcement or the hub sees the message: both orders are sequentially
-    /// consistent.
+    /// Announces that the hub will wait. False when it must not, since a message came before.
     #[inline]
     pub(super) fn fall_asleep(&self, heed_stop: bool) -> bool {
-        self.asleep.store(true, Ordering::SeqCst);
-        if self.inbox.is_empty() && !(heed_stop && self.is_stopped()) {
-            return true;
-        }
-        self.wake_up();
-        false
+        self.bell.fall_asleep(|| self.inbox.is_empty() && !(heed_stop && self.is_stopped()))
     }
 
     #[inline]
     pub(super) fn wake_up(&self) {
-        self.asleep.store(false, Ordering::Relaxed);
+        self.bell.wake_up();
     }
 
     /// As `fall_asleep`, for a hub that a foreign event loop waits for: what has come already is
@@ -200,7 +193,7 @@ impl Remote {
 
     /// One write per burst: only the first sender after the hub fell asleep finds it asleep.
     fn wake(&self) {
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+        if self.bell.must_ring() {
             fd::event_signal(self.wake_descriptor());
         }
     }
@@ -241,7 +234,7 @@ pub(super) fn after_fork(mine: Option<&Remote>) {
         if wake >= 0 {
             let _ = fd::close(wake);
         }
-        remote.asleep.store(false, Ordering::Relaxed);
+        remote.bell.wake_up();
         remote.stop.store(0, Ordering::Relaxed);
         let poller = remote.poller.swap(-1, Ordering::Relaxed);
         if mine.is_some_and(|mine| ptr::eq(mine, remote)) {
