@@ -50,7 +50,7 @@ part() { # name, limit in seconds
 part suite 600
 part poll 300
 part faults 300
-part loom 300
+part loom 600
 part asan 300
 part valgrind 300
 part python 60
