@@ -47,12 +47,12 @@ part() { # name, limit in seconds
     echo "== $name: $ok passed, $bad failed, $((skips + ignored)) skipped, $((SECONDS - start)) s"
 }
 
-part suite 600
-part poll 300
+part suite 900
+part poll 450
 part faults 300
 part loom 600
-part asan 300
-part valgrind 300
+part asan 600
+part valgrind 450
 part python 60
 part bench 120
 
