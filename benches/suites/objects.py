@@ -38,7 +38,7 @@ def run(session):
     compare(
         "offload, there and back",
         PEER,
-        (green, "offload", few),
+        (green, "offload", few // 4),
         (pthread, "channel", few),
     )
     if session.cores.load == session.cores.server:
@@ -47,6 +47,6 @@ def run(session):
     compare(
         "message to another core's hub and back",
         "a pipe each way, pthreads on two cores",
-        (green, "across", few, session.cores.load),
-        (pthread, "across", few, session.cores.load),
+        (green, "across", few // 20, session.cores.load),
+        (pthread, "across", few // 20, session.cores.load),
     )
