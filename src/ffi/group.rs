@@ -14,10 +14,10 @@
 use super::guard::{guard, guard_suspending};
 use super::hub::{gh_hub, gh_hub_options, hub_options};
 use super::options;
-use super::thread::{gh_entry, gh_spawn_options, gh_thread, wish};
+use super::thread::{gh_entry, gh_spawn_options, gh_thread, spawn_on};
 use crate::error::Error;
 use crate::group::{self, serve};
-use crate::hub::{self, Options};
+use crate::hub::Options;
 use std::ffi::{c_char, c_int, c_void};
 
 /// A number of hubs, each on an OS thread of its own. An opaque handle, never to be dereferenced.
@@ -145,17 +145,9 @@ pub unsafe extern "C" fn gh_group_spawn(
     deadline: i64,
 ) -> c_int {
     guard_suspending(|| {
-        let entry = entry.ok_or(Error::EINVAL)?;
-        // SAFETY: the caller lends the struct, and the name in it.
-        let wish = unsafe { wish(options, thread.is_null()) }?;
         let hub = group::find(group as usize)?.next();
-        if thread.is_null() {
-            return hub::spawn_away(hub, entry, arg, wish).map(|()| 0);
-        }
-        let id = hub::enter()?.spawn_on(hub, entry, arg, wish, deadline)?;
-        // SAFETY: the caller lends the place.
-        unsafe { *thread = id.0 };
-        Ok(0)
+        // SAFETY: the caller lends what it passes.
+        unsafe { spawn_on(hub, thread, options, entry, arg, deadline) }
     })
 }
 

@@ -95,10 +95,7 @@ pub unsafe extern "C" fn gh_spawn(
 ///
 /// # Safety
 /// `options` is null, or good for as many bytes as it says, and so is its name for as long as the answer.
-pub(super) unsafe fn wish<'a>(
-    options: *const gh_spawn_options,
-    detached: bool,
-) -> Result<SpawnOptions<'a>> {
+unsafe fn wish<'a>(options: *const gh_spawn_options, detached: bool) -> Result<SpawnOptions<'a>> {
     let mut wish = SpawnOptions { detached, ..SpawnOptions::default() };
     // SAFETY: the caller vouches for the struct.
     if let Some(raw) = unsafe { options::read(options) }? {
@@ -137,18 +134,32 @@ pub unsafe extern "C" fn gh_spawn_on(
     arg: *mut c_void,
     deadline: i64,
 ) -> c_int {
-    guard_suspending(|| {
-        let entry = entry.ok_or(Error::EINVAL)?;
-        // SAFETY: the caller lends the struct, and the name in it.
-        let wish = unsafe { wish(options, thread.is_null()) }?;
-        if thread.is_null() {
-            return hub::spawn_away(hub as usize, entry, arg, wish).map(|()| 0);
-        }
-        let id = hub::enter()?.spawn_on(hub as usize, entry, arg, wish, deadline)?;
-        // SAFETY: the caller lends the place.
-        unsafe { *thread = id.0 };
-        Ok(0)
-    })
+    // SAFETY: the caller lends what it passes.
+    guard_suspending(|| unsafe { spawn_on(hub as usize, thread, options, entry, arg, deadline) })
+}
+
+/// What `gh_spawn_on` does, and `gh_group_spawn` once it has chosen the hub.
+///
+/// # Safety
+/// As the two of them promise in C.
+pub(super) unsafe fn spawn_on(
+    hub: usize,
+    thread: *mut gh_thread,
+    options: *const gh_spawn_options,
+    entry: gh_entry,
+    arg: *mut c_void,
+    deadline: i64,
+) -> Result<c_int> {
+    let entry = entry.ok_or(Error::EINVAL)?;
+    // SAFETY: the caller lends the struct, and the name in it.
+    let wish = unsafe { wish(options, thread.is_null()) }?;
+    if thread.is_null() {
+        return hub::spawn_away(hub, entry, arg, wish).map(|()| 0);
+    }
+    let id = hub::enter()?.spawn_on(hub, entry, arg, wish, deadline)?;
+    // SAFETY: the caller lends the place.
+    unsafe { *thread = id.0 };
+    Ok(0)
 }
 
 /// Waits until a green thread has ended, and takes its result. Its id is stale afterwards.

@@ -7,10 +7,11 @@ use super::job::Run;
 use super::limits;
 use super::queue::{Count, Purpose, Queue, Ticket};
 use crate::error::Result;
+use crate::hub::{self, Moment};
 use crate::sys::os_thread;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
 pub(super) struct Pool {
@@ -44,8 +45,10 @@ static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
 
 /// A child has none of its parent's threads, and maybe a lock that one of them held: its pool is a new one,
 /// and the old one's memory stays.
-unsafe extern "C" fn forget() {
-    POOL.store(ptr::null_mut(), Ordering::Release);
+fn watch_fork(moment: Moment) {
+    if let Moment::InChild(_) = moment {
+        POOL.store(ptr::null_mut(), Ordering::Release);
+    }
 }
 
 /// The process's pool, made on first use and kept.
@@ -59,8 +62,7 @@ pub(super) fn get() -> &'static Pool {
 
 #[cold]
 fn make() -> &'static Pool {
-    static FORK: Once = Once::new();
-    FORK.call_once(|| os_thread::at_fork(forget));
+    hub::watch_forks(watch_fork);
     let made = Box::into_raw(Box::<Pool>::default());
     let exchange =
         POOL.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);

@@ -69,6 +69,9 @@ pub(crate) struct Won {
 pub(crate) unsafe fn select(cases: &[Case], deadline: Nanos) -> Result<Won> {
     let (hub, thread) = super::caller()?;
     let mut select = Select::new(cases)?;
+    // Asked before anything is locked, and looked at together with the channels: a descriptor that is
+    // always ready must not hide them.
+    select.ready_descriptor()?;
     let mut locked = select.lock()?;
     // SAFETY: the caller vouches for the items.
     if let Some(won) = unsafe { select.try_all(&mut locked)? } {
@@ -164,7 +167,7 @@ impl Select<'_> {
         self.order[seen] as usize
     }
 
-    /// Performs a case that needs no wait, none of them preferred.
+    /// Performs a case that needs no wait, by what was asked of the descriptors; none is preferred.
     ///
     /// # Safety
     /// The items are good for their channels.
@@ -176,8 +179,6 @@ impl Select<'_> {
                 _ => {}
             }
         }
-        // Looked at together with the channels: a descriptor that is always ready must not hide them.
-        self.ready_descriptor()?;
         for seen in 0..self.cases.len() {
             let case = self.next_case(seen);
             let result = match self.cases[case] {

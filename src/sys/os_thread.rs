@@ -37,10 +37,3 @@ fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut()) };
     result
 }
-
-/// Has a function called in every child that is forked from now on. It must be async-signal-safe.
-pub(crate) fn at_fork(in_child: unsafe extern "C" fn()) {
-    // Fails for want of memory only; then a child has a pool without threads, as it would have had anyway.
-    // SAFETY: the function stays: the library is never unloaded.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-}
