@@ -33,6 +33,7 @@ const SECTIONS: &[&str] = &[
     "group",
     "process",
     "signal",
+    "patch",
 ];
 
 const HEADER: &str = "include/greenhub.h";

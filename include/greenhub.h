@@ -60,6 +60,7 @@
  *     ==== group     Many cores
  *     ==== process   Child processes
  *     ==== signal    Signals as results
+ *     ==== patch     Libraries that nobody changed, made cooperative
  */
 
 #ifndef GREENHUB_H
@@ -3025,6 +3026,180 @@ int gh_signal_wait(const int *signals,
                    struct gh_signal_info *info,
                    size_t size,
                    int64_t deadline);
+
+/*
+ * ==== patch ====
+ *
+ * Libraries that nobody changed, made cooperative.
+ *
+ * gh_patch() exchanges libc's blocking functions in the link tables of the running process, so that
+ * a database driver or an HTTP client that calls poll(2) or recv(2) suspends its green thread and
+ * lets the others run. Call it once, after start-up, with GH_PATCH_ALL or the families that you
+ * want; gh_unpatch() gives everything back, and gh_patch_info() tells what is exchanged.
+ *
+ * A hooked function acts for green threads and roots of a hub. On every other OS thread, in
+ * a callback and between gh_patch_pause() and gh_patch_resume() it is libc's own. It gives what
+ * libc's gives; what a cancelled green thread would wait for fails with ECANCELED. What cannot be
+ * hooked stands in docs/patching.md, with the way out: mostly gh_offload().
+ */
+
+/**
+ * sleep, usleep, nanosleep, clock_nanosleep.
+ */
+#define GH_PATCH_SLEEP 1
+
+/**
+ * poll, select, epoll_wait and their like.
+ */
+#define GH_PATCH_WAIT 2
+
+/**
+ * read, write, recv, send and their like.
+ */
+#define GH_PATCH_STREAM 4
+
+/**
+ * connect and accept, and what must be known of a descriptor: close, dup, fcntl, ioctl.
+ */
+#define GH_PATCH_CONNECTION 8
+
+/**
+ * waitpid and its like, system, pclose.
+ */
+#define GH_PATCH_PROCESS 16
+
+/**
+ * POSIX semaphores. Mutexes and conditions of pthreads are never hooked.
+ */
+#define GH_PATCH_LOCKS 32
+
+/**
+ * getaddrinfo, getnameinfo, gethostbyname and their like.
+ */
+#define GH_PATCH_NAMES 64
+
+/**
+ * dlopen, so that what is loaded later is patched too.
+ */
+#define GH_PATCH_LOADING 128
+
+/**
+ * All of them.
+ */
+#define GH_PATCH_ALL 255
+
+/**
+ * What gh_patch_info() tells: the slots of one object that lead to the hook of one function.
+ */
+typedef struct gh_patched {
+    /**
+     * sizeof(gh_patched), set by the library.
+     */
+    size_t size;
+    /**
+     * The path of the object, as the loader has it; good during the call.
+     */
+    const char *module;
+    /**
+     * The function; good for ever.
+     */
+    const char *function;
+    /**
+     * Slots in that object.
+     */
+    size_t slots;
+    /**
+     * The families to which the function belongs, as in GH_PATCH_ALL.
+     */
+    uint32_t families;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} gh_patched;
+
+/**
+ * Sees one line of gh_patch_info(). Anything but 0 ends it.
+ */
+typedef int (*gh_patch_visitor)(const struct gh_patched *patched, void *arg);
+
+/**
+ * Has libc's blocking functions suspend the calling green thread, in every object of the process that is
+ * loaded, and with GH_PATCH_LOADING in those that are loaded later. May be repeated, with other families
+ * too: what is patched stays so. Other OS threads may run meanwhile. Never touched are this library,
+ * libc, the loader, and a shared object that brings the process's malloc.
+ *
+ * @param families  GH_PATCH_ALL, or some of its bits
+ * @return the number of slots that were exchanged by this call, 0 if all were so before; -EINVAL for no
+ *         family or unknown bits; -ENOTSUP in a program that is linked statically, and on a machine
+ *         other than x86-64 and aarch64; -ENOMEM; -EACCES
+ *         where the system forbids it to change a page of a link table
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_patch(uint32_t families);
+
+/**
+ * Gives every slot its original function back, also those of gh_patch_module(). Green threads that wait
+ * inside a hooked function go on, and come back from it as from libc's.
+ *
+ * @return the number of slots that were given back; -ENOTSUP, -ENOMEM, -EACCES as gh_patch()
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_unpatch(void);
+
+/**
+ * Patches one object only.
+ *
+ * @param path      (borrow) the object's path as the loader has it, or the last part of that; empty for
+ *                  the program itself; NULL to give a handle instead
+ * @param handle    (borrow) an open handle of dlopen(3); NULL to give a path instead
+ * @param families  as for gh_patch()
+ * @return the number of slots that were exchanged; -EINVAL for both or neither of path and handle, for
+ *         no family or unknown bits; -ENOENT if no such object is loaded, or it is one that is never
+ *         touched; -ENOTSUP, -ENOMEM, -EACCES as gh_patch()
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_patch_module(const char *path,
+                    void *handle,
+                    uint32_t families);
+
+/**
+ * Tells what is patched, object by object and function by function, as of now.
+ *
+ * @param visitor  called for each, with nothing locked; NULL only to count
+ * @param arg      (borrow) passed to it
+ * @return the number of slots of all objects together; what visitor has returned, if not 0
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_patch_info(gh_patch_visitor visitor, void *arg);
+
+/**
+ * Has hooked functions be libc's own for the calling green thread, until as many gh_patch_resume().
+ *
+ * @return 0; -EOVERFLOW at the 256th; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_patch_pause(void);
+
+/**
+ * Takes one gh_patch_pause() of the calling green thread back.
+ *
+ * @return 0; -EPERM if there is none; GH_ENOTGREEN in a callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_patch_resume(void);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -41,4 +41,6 @@ mod group;
 
 mod process;
 
+mod patch;
+
 pub mod ffi;

@@ -37,6 +37,17 @@ pub(crate) enum Wake {
     Canceled,
     /// Nothing is left that could ever wake it.
     Deadlock,
+    /// A signal was handled, and the wait is of a kind that signals end.
+    Interrupted,
+}
+
+/// Which handled signals end a wait: those that would end the call of libc that it stands for (signal(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heed {
+    None,
+    /// Those whose handler was installed without SA_RESTART.
+    Unrestarted,
+    Every,
 }
 
 /// What a parked thread waits for.
@@ -87,6 +98,9 @@ pub(crate) struct Thread {
     /// Its code is what the OS thread runs outside of every other green thread. A green thread becomes one in
     /// the child of its fork.
     pub(crate) root: Cell<bool>,
+    pub(crate) heeds: Cell<Heed>,
+    /// How often hooked functions of libc were told to leave it alone.
+    pub(crate) unhooked: Cell<u8>,
     pub(crate) reason: Cell<Reason>,
     pub(crate) timer: Entry,
     pub(crate) id: Id,
@@ -123,6 +137,8 @@ impl Thread {
             canceled: Cell::new(false),
             masked: Cell::new(false),
             detached: Cell::new(false),
+            heeds: Cell::new(Heed::None),
+            unhooked: Cell::new(0),
             coroutine: Coroutine::empty(),
             timer: Entry::new(Owner::Thread),
             reason: Cell::new(Reason::None),

@@ -93,7 +93,7 @@ pub(crate) fn free(hub: &'static Hub, deadline: Nanos) -> Result<()> {
         let until = if deadline <= hub.now.get() { hub.now.get() + 1 } else { deadline };
         match hub.park(root, Reason::Drain, until) {
             Wake::Ready => {}
-            Wake::TimedOut | Wake::Deadlock | Wake::Canceled => {
+            Wake::TimedOut | Wake::Deadlock | Wake::Canceled | Wake::Interrupted => {
                 hub.draining.set(false);
                 return Err(Error::EBUSY);
             }

@@ -127,6 +127,8 @@ impl Hub {
                 Wake::Ready => {}
                 Wake::Canceled => return Err(Error::ECANCELED),
                 Wake::Deadlock => return Err(Error::DEADLOCK),
+                // No hooked call of libc joins.
+                Wake::Interrupted => return Err(Error::PANIC),
                 Wake::TimedOut => {
                     // Where the deadline had passed, nobody was parked whom `unpark` could take off.
                     self.leave_join_of(caller, id);

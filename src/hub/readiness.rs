@@ -198,6 +198,7 @@ impl Hub {
         let error = match wake {
             Wake::Ready => return Ok(()),
             Wake::Canceled => Error::ECANCELED,
+            Wake::Interrupted => Error::EINTR,
             Wake::TimedOut | Wake::Deadlock => Error::ETIMEDOUT,
         };
         // SAFETY: still queued: only `renew` takes waiters out, and it says so in `closed`.

@@ -76,6 +76,7 @@ pub(crate) fn poll(fds: &mut [pollfd], deadline: Nanos) -> Result<usize> {
         match wake {
             Wake::Ready => {}
             Wake::Canceled => return Err(Error::ECANCELED),
+            Wake::Interrupted => return Err(Error::EINTR),
             Wake::TimedOut | Wake::Deadlock => return ask(fds),
         }
     }

@@ -71,6 +71,7 @@ where
         Wake::Canceled => Error::ECANCELED,
         Wake::TimedOut => Error::ETIMEDOUT,
         Wake::Deadlock => Error::DEADLOCK,
+        Wake::Interrupted => Error::EINTR,
         // Only the job's end uses the waker.
         Wake::Ready => Error::PANIC,
     })

@@ -279,6 +279,7 @@ impl Select<'_> {
                 Wake::Ready => {}
                 Wake::Canceled => return Err(Error::ECANCELED),
                 Wake::Deadlock => return Err(Error::DEADLOCK),
+                Wake::Interrupted => return Err(Error::EINTR),
                 Wake::TimedOut => return Err(Error::ETIMEDOUT),
             }
         }

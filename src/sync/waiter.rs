@@ -258,6 +258,7 @@ pub(super) fn wait_after<T: Object>(
             return Err(match wake {
                 Wake::Canceled => Error::ECANCELED,
                 Wake::Deadlock => Error::DEADLOCK,
+                Wake::Interrupted => Error::EINTR,
                 Wake::TimedOut | Wake::Ready => Error::ETIMEDOUT,
             });
         }

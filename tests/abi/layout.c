@@ -40,6 +40,12 @@ FIELD(gh_process_options, descriptors, 36, 12);
 FIELD(gh_process_options, flags, 48, 4);
 FIELD(gh_process_options, reserved, 52, 4);
 
+_Static_assert(sizeof(gh_patched) == 40, "gh_patched has another size");
+FIELD(gh_patched, size, 0, sizeof(size_t));
+FIELD(gh_patched, module, 8, sizeof(char *));
+FIELD(gh_patched, function, 16, sizeof(char *));
+FIELD(gh_patched, slots, 24, sizeof(size_t));
+FIELD(gh_patched, families, 32, 4);
 _Static_assert(sizeof(gh_signal_info) == 32, "gh_signal_info has another size");
 FIELD(gh_signal_info, signal, 0, 4);
 FIELD(gh_signal_info, code, 4, 4);

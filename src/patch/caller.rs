@@ -1,0 +1,115 @@
+//! When a hook acts, and what its result looks like to who called libc.
+
+use crate::clock::Nanos;
+use crate::error::{Error, Result};
+use crate::hub::{self, Hub};
+use crate::sys::errno;
+use crate::thread::{Heed, Reason, Thread, Wake};
+use std::ffi::{c_int, c_uint};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// A green thread, or a root, inside a hooked function in which it may wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    pub(super) hub: &'static Hub,
+    pub(super) thread: &'static Thread,
+}
+
+/// Who calls, if a hook is to act for them. Not on an OS thread without a hub, nor in a callback, which must
+/// not wait, nor for one who has paused the hooks: there libc's own function is called.
+#[inline(always)]
+pub(super) fn caller() -> Option<Caller> {
+    let hub = hub::current()?;
+    let thread = hub.running()?;
+    (thread.unhooked.get() == 0).then_some(Caller { hub, thread })
+}
+
+/// What a libc function gives when it has failed and errno says why.
+pub(super) trait Answer {
+    const FAILED: Self;
+}
+
+impl Answer for c_int {
+    const FAILED: c_int = -1;
+}
+
+// ssize_t.
+impl Answer for isize {
+    const FAILED: isize = -1;
+}
+
+// sleep(3), which never fails by errno alone.
+impl Answer for c_uint {
+    const FAILED: c_uint = 0;
+}
+
+impl<T> Answer for *mut T {
+    const FAILED: *mut T = std::ptr::null_mut();
+}
+
+impl Caller {
+    /// Does what a libc function does, by `body`: a success leaves errno as it was.
+    ///
+    /// Nothing unwinds into code that called libc. A panic is a bug of the library, and EIO is what an
+    /// errno can say of it.
+    #[inline(always)]
+    pub(super) fn answer<A: Answer>(self, body: impl FnOnce(Caller) -> Result<A>) -> A {
+        let caught = {
+            let _errno = hub::keep_errno();
+            catch_unwind(AssertUnwindSafe(|| body(self)))
+        };
+        let error = match caught {
+            Ok(Ok(answer)) => return answer,
+            Ok(Err(error)) => error,
+            Err(_) => Error::errno(libc::EIO),
+        };
+        // Who repeats a call that fails at once must not keep the others from running.
+        self.hub.spend_on_failure();
+        // SAFETY: this OS thread's own errno.
+        unsafe { *errno::address() = number(error) };
+        A::FAILED
+    }
+
+    /// Waits for nothing but the deadline.
+    pub(super) fn sleep_until(self, deadline: Nanos) -> Result<()> {
+        if self.thread.is_interrupted() {
+            return Err(Error::ECANCELED);
+        }
+        self.heeding(Heed::Every, || match self.hub.park(self.thread, Reason::Sleep, deadline) {
+            Wake::TimedOut | Wake::Ready => Ok(()),
+            Wake::Canceled => Err(Error::ECANCELED),
+            Wake::Interrupted => Err(Error::EINTR),
+            Wake::Deadlock => Err(Error::EDEADLK),
+        })
+    }
+
+    /// Runs something that waits, and that a signal may end as it would end libc's wait.
+    pub(super) fn heeding<T>(self, heed: Heed, wait: impl FnOnce() -> T) -> T {
+        self.thread.heeds.set(heed);
+        let outcome = wait();
+        self.thread.heeds.set(Heed::None);
+        outcome
+    }
+}
+
+/// The errno that says a failure to code which knows only libc's.
+fn number(error: Error) -> c_int {
+    match error {
+        Error::DEADLOCK => libc::EDEADLK,
+        error if error.code() <= Error::PANIC.code() => libc::EIO,
+        error => -error.code(),
+    }
+}
+
+/// Has hooks call the originals for the calling green thread, until as many `resume`.
+pub(crate) fn pause() -> Result<()> {
+    let thread = hub::enter()?.running().ok_or(Error::NOT_GREEN)?;
+    thread.unhooked.set(thread.unhooked.get().checked_add(1).ok_or(Error::EOVERFLOW)?);
+    Ok(())
+}
+
+pub(crate) fn resume() -> Result<()> {
+    let thread = hub::enter()?.running().ok_or(Error::NOT_GREEN)?;
+    thread.unhooked.set(thread.unhooked.get().checked_sub(1).ok_or(Error::EPERM)?);
+    Ok(())
+}

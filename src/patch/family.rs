@@ -1,0 +1,36 @@
+//! The families of functions that a host may have patched.
+
+use crate::error::{Error, Result};
+
+/// A set of families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Families(u32);
+
+impl Families {
+    pub(crate) const SLEEP: Families = Families(1);
+    pub(crate) const WAIT: Families = Families(1 << 1);
+    pub(crate) const STREAM: Families = Families(1 << 2);
+    pub(crate) const CONNECTION: Families = Families(1 << 3);
+    pub(crate) const PROCESS: Families = Families(1 << 4);
+    pub(crate) const LOCKS: Families = Families(1 << 5);
+    pub(crate) const NAMES: Families = Families(1 << 6);
+    pub(crate) const LOADING: Families = Families(1 << 7);
+    /// Also what the other families cannot do without: a function of all families is patched with any.
+    pub(crate) const ALL: Families = Families((1 << 8) - 1);
+
+    /// What a host passes: at least one, and none that is not known.
+    pub(crate) fn of_flags(flags: u32) -> Result<Families> {
+        if flags == 0 || flags & !Families::ALL.0 != 0 {
+            return Err(Error::EINVAL);
+        }
+        Ok(Families(flags))
+    }
+
+    pub(crate) const fn flags(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn meets(self, other: Families) -> bool {
+        self.0 & other.0 != 0
+    }
+}

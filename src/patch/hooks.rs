@@ -1,0 +1,131 @@
+//! The one table of hooked functions.
+//!
+//! Each line is a function of libc as its manual declares it, and what stands in for it. From it come the
+//! entry that the link tables lead to, the call of the original, and the list that is searched by name.
+//!
+//! * `name(…) -> result = body;` acts for green threads only: `body` gets the caller and the arguments. For
+//!   everyone else the entry is a jump to the original, with nothing of this library on the stack: what
+//!   unwinds out of the original, as pthread_cancel(3) does, finds the frames that it knows.
+//! * `every name(…) -> result = body;` acts for every OS thread: `body` calls the original itself.
+//!
+//! Where a function has several names, each has its line: each is bound apart.
+
+use super::elf::Use;
+use super::family::Families;
+use super::original::Original;
+use super::sleep;
+use libc::{clockid_t, timespec, useconds_t};
+use std::collections::HashMap;
+use std::ffi::{c_int, c_uint, CStr};
+use std::sync::OnceLock;
+
+/// One hooked function.
+#[derive(Debug)]
+pub(super) struct Hook {
+    pub(super) name: &'static CStr,
+    pub(super) families: Families,
+    entry: unsafe extern "C-unwind" fn(),
+    pub(super) original: &'static Original,
+}
+
+impl Hook {
+    /// The hook of a function, if there is one and this libc has the function.
+    pub(super) fn of(name: &CStr) -> Option<&'static Hook> {
+        static INDEX: OnceLock<HashMap<&'static CStr, &'static Hook>> = OnceLock::new();
+        let index = INDEX.get_or_init(|| HOOKS.iter().map(|hook| (hook.name, hook)).collect());
+        let hook = *index.get(name)?;
+        (hook.original.function() != 0).then_some(hook)
+    }
+
+    /// What a patched slot holds.
+    pub(super) fn entry(&self) -> usize {
+        self.entry as usize
+    }
+
+    /// What a slot holds that is given back.
+    pub(super) fn original_for(&self, usage: Use) -> usize {
+        match usage {
+            // A stub that led to itself would never come back.
+            Use::Stub => self.original.function(),
+            Use::Address => self.original.canonical(),
+        }
+    }
+}
+
+macro_rules! entry {
+    (every $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $body:path) => {
+        pub(super) unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            // SAFETY: the caller calls libc's function, and passes what that one demands.
+            unsafe { $body($($argument),*) }
+        }
+    };
+    (green $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $body:path) => {
+        pub(super) unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            match caller::caller() {
+                // SAFETY: the caller calls libc's function, and passes what that one demands.
+                None => unsafe { super::originals::$name($($argument),*) },
+                // SAFETY: as above.
+                Some(caller) => caller.answer(|caller| unsafe { $body(caller, $($argument),*) }),
+            }
+        }
+    };
+}
+
+macro_rules! hooks {
+    ($($families:ident { $($how:ident $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty = $body:path;)* })*) => {
+        mod places {
+            #![allow(non_upper_case_globals, reason = "the names of libc")]
+            use super::Original;
+            $($(pub(super) static $name: Original = Original::unknown();)*)*
+        }
+
+        /// The functions of libc themselves.
+        #[allow(clippy::missing_safety_doc, reason = "libc's manual says it")]
+        #[allow(dead_code, reason = "not every body needs its original")]
+        pub(super) mod originals {
+            use super::*;
+            $($(
+                #[inline(always)]
+                pub(in crate::patch) unsafe fn $name($($argument: $type),*) -> $result {
+                    type Function = unsafe extern "C-unwind" fn($($type),*) -> $result;
+                    let function = super::places::$name.function();
+                    // SAFETY: nothing leads to a hook before its original was found, and this line of
+                    // the table declares it as libc does.
+                    let function = unsafe { std::mem::transmute::<usize, Function>(function) };
+                    // SAFETY: the caller passes what libc's function demands.
+                    unsafe { function($($argument),*) }
+                }
+            )*)*
+        }
+
+        mod entries {
+            use super::*;
+            use crate::patch::caller;
+            $($(entry! { $how $name($($argument: $type),*) -> $result = $body })*)*
+        }
+
+        /// Every hook.
+        pub(super) static HOOKS: &[Hook] = &[$($(Hook {
+            // SAFETY: a literal that ends in its only zero.
+            name: unsafe { CStr::from_bytes_with_nul_unchecked(concat!(stringify!($name), "\0").as_bytes()) },
+            families: Families::$families,
+            // SAFETY: a function pointer is as large as any other; nobody calls this one by this type.
+            entry: unsafe {
+                std::mem::transmute::<unsafe extern "C-unwind" fn($($type),*) -> $result, unsafe extern "C-unwind" fn()>(
+                    entries::$name
+                )
+            },
+            original: &places::$name,
+        },)*)*];
+    };
+}
+
+hooks! {
+    SLEEP {
+        green sleep(seconds: c_uint) -> c_uint = sleep::sleep;
+        green usleep(microseconds: useconds_t) -> c_int = sleep::usleep;
+        green nanosleep(wish: *const timespec, left: *mut timespec) -> c_int = sleep::nanosleep;
+        green __nanosleep(wish: *const timespec, left: *mut timespec) -> c_int = sleep::nanosleep;
+        green clock_nanosleep(clock: clockid_t, flags: c_int, wish: *const timespec, left: *mut timespec) -> c_int = sleep::clock_nanosleep;
+    }
+}

@@ -1,0 +1,30 @@
+//! Cooperation beneath the language: libc's blocking functions, exchanged in the link tables of the
+//! running process, so that code which nobody changed suspends its green thread instead of its OS thread.
+//!
+//! * `hooks` — the one table: which functions, of which family, and what stands in for each.
+//! * `family` — the families that a host chooses from.
+//! * `original` — libc's own functions, and whoever stood before them.
+//! * `elf` — an object's link table, from its dynamic section.
+//! * `objects` — the objects of the process, and those that are left alone.
+//! * `slots` — which slots are to be exchanged, and their exchange under protection.
+//! * `protection` — what the kernel says of the pages in which slots lie.
+//! * `pass` — one walk over all objects: patch, restore, count.
+//! * `caller` — when a hook acts, and what its result looks like to who called libc.
+//!
+//! Then one file per family, of functions that do what libc's do, but wait in the hub: `sleep`.
+
+mod caller;
+mod elf;
+mod family;
+mod hooks;
+mod objects;
+mod original;
+mod pass;
+mod protection;
+mod sleep;
+mod slots;
+
+pub(crate) use caller::{pause, resume};
+pub(crate) use family::Families;
+pub(crate) use objects::Wanted;
+pub(crate) use pass::{patch, patch_one, report, unpatch};
