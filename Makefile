@@ -34,7 +34,7 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-python test-bench test-loom test-soak abi-baseline bench-core lint \
+        test-valgrind test-aarch64 test-python test-bench test-loom test-soak abi-baseline bench-core lint \
         install install-header \
         install-shared install-static uninstall clean
 
@@ -84,6 +84,9 @@ test-asan: ## C programs and behaviour under AddressSanitizer
 
 test-valgrind: ## C programs and examples under valgrind
 	@CARGO="$(CARGO)" scripts/test-valgrind.sh
+
+test-aarch64: ## C programs built for aarch64, under qemu's user-mode emulation
+	@CARGO="$(CARGO)" TARGET="$(TARGET)" scripts/test-aarch64.sh
 
 test-python: build ## the library through ctypes
 	GREENHUB_LIBRARY=$(RELEASE)/libgreenhub.so $(PYTHON) python_ctypes/check_abi.py

@@ -93,6 +93,8 @@ test)
     # Without the symbols of the dynamic loader valgrind does not start.
     have valgrind || optional+=(libc6-dbg)
     want clang clang
+    want qemu-aarch64 qemu-user
+    want aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
     want cmake cmake
     want abidiff abigail-tools
     [ "${CI:-}" != true ] || needs_cargo_c

@@ -53,6 +53,7 @@ part faults 300
 part loom 600
 part asan 600
 part valgrind 450
+part aarch64 600
 part python 60
 part bench 120
 

@@ -2,6 +2,7 @@
 // gone, nothing that they held is missing, and the child makes OS threads with hubs of its own.
 // flags: -std=gnu11
 // timeout: 120
+// emulated: no, qemu does not carry its own threads over a fork
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>

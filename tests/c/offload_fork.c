@@ -1,3 +1,4 @@
+// emulated: no, exec leads out of the emulator
 /* A forked child has none of the pool's threads: it makes its own, with the parent's limits, and the
  * parent's go on. */
 #define _GNU_SOURCE

@@ -1,3 +1,4 @@
+// emulated: no, qemu needs threads of its own
 /* No memory for another OS thread: a call says so and runs nothing while the pool has none, and waits
  * for those that it has. */
 #define _GNU_SOURCE

@@ -1,6 +1,7 @@
 // A child's standard descriptors when the caller's own lie crosswise or are closed, what is left open
 // after failures, and that no failed program leaves a child behind.
 // sanitizer: yes
+// emulated: no, the emulator makes posix_spawn(3) a plain fork
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

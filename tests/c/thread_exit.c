@@ -1,3 +1,4 @@
+// emulated: no, the memory is the emulator's
 /* OS threads that end without freeing their hub: no crash, and an idle hub's memory, descriptors
  * and mappings are given back. A hub with live green threads may stay, but does no harm. */
 #define _GNU_SOURCE

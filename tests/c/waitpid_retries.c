@@ -1,5 +1,6 @@
 // Children that no descriptor tells of: any of several, at the limit on descriptors, and on a kernel
 // without pidfd_open(2), which a filter makes of this one. Others run meanwhile.
+// emulated: no, qemu has no seccomp filters
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
-//! Runs a program plainly, or built for AddressSanitizer, or under valgrind.
+//! Runs a program plainly, or built for AddressSanitizer, or under valgrind, or for another machine in an
+//! emulator.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +9,8 @@ pub enum Check {
     Plain,
     Asan,
     Valgrind,
+    /// For aarch64, under qemu's user-mode emulation.
+    Aarch64,
 }
 
 impl Check {
@@ -15,7 +18,8 @@ impl Check {
         match std::env::var("GREENHUB_CHECK").as_deref() {
             Ok("asan") => Check::Asan,
             Ok("valgrind") => Check::Valgrind,
-            Ok(other) => panic!("GREENHUB_CHECK={other}: asan or valgrind"),
+            Ok("aarch64") => Check::Aarch64,
+            Ok(other) => panic!("GREENHUB_CHECK={other}: asan, valgrind or aarch64"),
             Err(_) => Check::Plain,
         }
     }
@@ -25,6 +29,7 @@ impl Check {
             Check::Plain => "plain",
             Check::Asan => "asan",
             Check::Valgrind => "valgrind",
+            Check::Aarch64 => "aarch64",
         }
     }
 
@@ -35,7 +40,7 @@ impl Check {
             Check::Asan => {
                 &["-fsanitize=address", "-fno-omit-frame-pointer", "-Wno-maybe-uninitialized"]
             }
-            Check::Plain | Check::Valgrind => &[],
+            Check::Plain | Check::Valgrind | Check::Aarch64 => &[],
         }
     }
 
@@ -44,7 +49,7 @@ impl Check {
         match self {
             Check::Plain => 1,
             Check::Asan => 3,
-            Check::Valgrind => 6,
+            Check::Valgrind | Check::Aarch64 => 6,
         }
     }
 
@@ -71,6 +76,11 @@ impl Check {
                     ))
                     .arg(format!("--log-file={}", log.display()))
                     .arg(program);
+                command
+            }
+            Check::Aarch64 => {
+                let mut command = Command::new("qemu-aarch64");
+                command.args(["-L", "/usr/aarch64-linux-gnu"]).arg(program);
                 command
             }
         }

@@ -1,5 +1,6 @@
 //! Compiles C and C++ against include/greenhub.h.
 
+use super::check::Check;
 use super::library::library;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +25,11 @@ fn is_cxx(source: &Path) -> bool {
 pub fn strict(source: &Path) -> Command {
     let (compiler, standard) =
         if is_cxx(source) { ("g++", "-std=c++17") } else { ("gcc", "-std=gnu99") };
-    let mut command = Command::new(compiler);
+    let machine = match Check::from_environment() {
+        Check::Aarch64 => "aarch64-linux-gnu-",
+        Check::Plain | Check::Asan | Check::Valgrind => "",
+    };
+    let mut command = Command::new(format!("{machine}{compiler}"));
     command.arg(standard).args(STRICT).arg("-I").arg(super::root().join("include"));
     command
 }
