@@ -61,11 +61,17 @@ macro_rules! entry {
     };
     (green $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $body:path) => {
         pub(super) unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            // Apart, so that the entry needs no frame and leaves by a jump.
+            #[inline(never)]
+            unsafe extern "C-unwind" fn act($($argument: $type,)* caller: caller::Caller) -> $result {
+                // SAFETY: as below.
+                caller.answer(|caller| unsafe { $body(caller, $($argument),*) })
+            }
             match caller::caller() {
                 // SAFETY: the caller calls libc's function, and passes what that one demands.
                 None => unsafe { super::originals::$name($($argument),*) },
                 // SAFETY: as above.
-                Some(caller) => caller.answer(|caller| unsafe { $body(caller, $($argument),*) }),
+                Some(caller) => unsafe { act($($argument,)* caller) },
             }
         }
     };
