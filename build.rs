@@ -34,6 +34,7 @@ const SECTIONS: &[&str] = &[
     "process",
     "signal",
     "patch",
+    "watchdog",
 ];
 
 const HEADER: &str = "include/greenhub.h";

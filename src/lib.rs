@@ -42,5 +42,6 @@ mod group;
 mod process;
 
 mod patch;
+mod watchdog;
 
 pub mod ffi;

@@ -155,6 +155,36 @@ impl Wheel {
         }
     }
 
+    /// The deadline of some entry that is armed, an early one; `NEVER` if none is found soon.
+    pub(crate) fn some_deadline(&self) -> Nanos {
+        /// Cancelled entries are passed over, but a thousand of them are not worth it.
+        const LOOKED_AT: usize = 64;
+        if self.armed.get() == 0 {
+            return NEVER;
+        }
+        let first = [&self.expired, &self.lists[DUE]];
+        let level_by_level = self.lists[..DUE].chunks(SLOTS).zip(&self.occupied);
+        let slots = level_by_level.filter(|(_, occupied)| occupied.get() != 0).flat_map(|(l, _)| l);
+        let mut left = LOOKED_AT;
+        for list in first.into_iter().chain(slots) {
+            let mut earliest = NEVER;
+            let mut link = list.first();
+            while !link.is_null() && left > 0 {
+                left -= 1;
+                // SAFETY: queued in this list, so alive, by the contract of `arm`; an entry begins with
+                // its link.
+                unsafe {
+                    earliest = earliest.min((*link.cast::<Entry>()).deadline.get());
+                    link = list.after(link);
+                }
+            }
+            if earliest != NEVER || left == 0 {
+                return earliest;
+            }
+        }
+        NEVER
+    }
+
     /// Moves time on. What has fired since is then there for `pop_expired`.
     pub(crate) fn advance(&self, now: Nanos) {
         let target = now as u64 >> self.shift;

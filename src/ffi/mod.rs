@@ -34,6 +34,7 @@ mod stream;
 mod thread;
 mod timer;
 mod version;
+mod watchdog;
 
 pub use channel::*;
 pub use clock::*;
@@ -56,3 +57,4 @@ pub use stream::*;
 pub use thread::*;
 pub use timer::*;
 pub use version::*;
+pub use watchdog::*;

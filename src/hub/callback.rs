@@ -1,6 +1,7 @@
 //! Callbacks on the hub: timers of the C surface, and posts. They run between green threads and cannot
 //! be suspended.
 
+use super::pulse::Place;
 use super::Hub;
 use crate::clock::{Nanos, NEVER};
 use crate::error::{Error, Result};
@@ -100,7 +101,9 @@ impl Hub {
         // What the last green thread left there belongs to that thread.
         self.carrier.clear();
         self.counters.callbacks.set(self.counters.callbacks.get() + 1);
+        self.pulse.go(Place::Callback);
         // SAFETY: the host passed both together and vouched for them.
         unsafe { callback(argument) };
+        self.pulse.go(Place::Loop);
     }
 }

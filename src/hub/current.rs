@@ -73,9 +73,11 @@ pub(crate) fn create(options: Options) -> Result<&'static Hub> {
     // Fails only while the OS thread is already ending: the hub is then never freed.
     let _ = AT_EXIT.try_with(|_| {});
     install_overflow_report();
-    let hub = Box::leak(hub);
-    tls::set(ptr::from_mut(hub).cast());
-    Ok(hub)
+    let hub = Box::into_raw(hub);
+    tls::set(hub.cast());
+    remote.show(hub);
+    // SAFETY: leaked above.
+    Ok(unsafe { &*hub })
 }
 
 /// Cancels every green thread, runs them until they have ended, and frees the hub. `EBUSY` at the

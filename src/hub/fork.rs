@@ -12,6 +12,7 @@
 //! never asks them nor changes what is registered there. It makes its own when it first needs them, so
 //! that a child that only calls exec pays for none.
 
+use super::pulse::Place;
 use super::registry::{self, Numbers};
 use super::{current, descriptors, Hub};
 use crate::error::Result;
@@ -165,6 +166,7 @@ impl Hub {
         self.live.set(0);
         self.inside.set(usize::from(stays.reason.get().is_inside()));
         self.forget_descriptors(stays);
+        self.pulse.after_fork(if forker.is_some() { Place::Root } else { Place::Callback });
         if forker.is_some() {
             self.draining.set(false);
         } else {

@@ -254,6 +254,11 @@ pub(super) fn destroy_locals(thread: &Thread) {
     }
 }
 
+/// The address of what calls the entry of a green thread.
+pub(super) fn caller() -> usize {
+    body as *const () as usize
+}
+
 /// What every green thread runs: the host's function between a clean start and the result's place.
 ///
 /// # Safety

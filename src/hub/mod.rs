@@ -4,6 +4,7 @@
 //! * `registry` — the handles of all hubs, good on every OS thread and after a hub is gone.
 //! * `inbox` — what other OS threads and signal handlers send; `bell` — how they wake the hub.
 //! * `run` — the loop: ready threads, inbox, readiness, deadlines.
+//! * `pulse` — what the watchdog sees of a hub.
 //! * `pace` — how long ready threads may run before the loop looks for readiness again.
 //! * `ready` — the ring of threads that can run.
 //! * `park` — to wait, to wake, to yield.
@@ -32,6 +33,7 @@ mod model;
 mod objects;
 mod pace;
 mod park;
+mod pulse;
 mod readiness;
 mod ready;
 mod registry;
@@ -45,6 +47,9 @@ pub(crate) use descriptors::{adopt, close, stamp, Stamp};
 pub(crate) use fork::{watch_forks, Moment};
 pub(crate) use life::SpawnOptions;
 pub(crate) use objects::{observe, Description, Observer};
+pub(crate) use pulse::{
+    is_here, look, set_watched, while_it_lives, witness, Beat, Place, Sighting,
+};
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
 pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, spawn_away};
@@ -63,6 +68,7 @@ use crate::timer::Wheel;
 use callback::Timer;
 use descriptors::Descriptors;
 use pace::Pace;
+use pulse::Pulse;
 use ready::Ready;
 use registry::Remote;
 use remote::Joiners;
@@ -100,6 +106,7 @@ pub(crate) struct Hub {
 
     /// Who runs now; null while the hub itself does.
     current: Cell<*const Thread>,
+    pulse: Pulse,
     ready: Ready,
     /// The clock as of the last look at it. A switch does not read the clock.
     now: Cell<Nanos>,
@@ -137,7 +144,6 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Counters {
     spawned: Cell<u64>,
-    switches: Cell<u64>,
     polls: Cell<u64>,
     events: Cell<u64>,
     posts: Cell<u64>,
@@ -154,6 +160,7 @@ impl Hub {
             handle,
             options,
             current: Cell::new(std::ptr::null()),
+            pulse: Pulse::new(),
             ready: Ready::new(),
             now: Cell::new(now),
             budget: Cell::new(options.budget),

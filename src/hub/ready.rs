@@ -3,6 +3,7 @@
 use crate::thread::Thread;
 use std::cell::{Cell, RefCell};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How many places ahead the control block of a thread begins to load, and then, found through it, the
 /// top of its stack. With some hundred threads neither is in the nearest cache any more, and a switch
@@ -16,9 +17,10 @@ const SMALLEST: usize = 64;
 /// instructions. No thread stands in the ring twice, so that one slot for each is enough.
 #[derive(Debug)]
 pub(super) struct Ready {
-    /// The place of the oldest thread, and of the next one to come.
-    head: Cell<usize>,
-    tail: Cell<usize>,
+    /// The place of the oldest thread, and of the next one to come. Other OS threads may ask whether the
+    /// ring is empty; only the hub's own writes.
+    head: AtomicUsize,
+    tail: AtomicUsize,
     /// `mask + 1` slots, in `owned`.
     slots: Cell<*const Cell<*const Thread>>,
     mask: Cell<usize>,
@@ -28,8 +30,8 @@ pub(super) struct Ready {
 impl Ready {
     pub(super) fn new() -> Ready {
         let ready = Ready {
-            head: Cell::new(0),
-            tail: Cell::new(0),
+            head: AtomicUsize::new(0),
+            tail: AtomicUsize::new(0),
             slots: Cell::new(ptr::null()),
             mask: Cell::new(0),
             owned: RefCell::new(Box::default()),
@@ -40,17 +42,17 @@ impl Ready {
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.head.get() == self.tail.get()
+        self.head.load(Relaxed) == self.tail.load(Relaxed)
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.tail.get().wrapping_sub(self.head.get())
+        self.tail.load(Relaxed).wrapping_sub(self.head.load(Relaxed))
     }
 
     /// Forgets every thread in it.
     pub(super) fn clear(&self) {
-        self.head.set(self.tail.get());
+        self.head.store(self.tail.load(Relaxed), Relaxed);
     }
 
     #[inline]
@@ -70,12 +72,12 @@ impl Ready {
     #[cold]
     fn grow(&self, size: usize) {
         let larger: Box<[_]> = (0..size).map(|_| Cell::new(ptr::null())).collect();
-        let length = self.len();
+        let (head, length) = (self.head.load(Relaxed), self.len());
         for (at, slot) in larger.iter().enumerate().take(length) {
-            slot.set(self.slot(self.head.get().wrapping_add(at)).get());
+            slot.set(self.slot(head.wrapping_add(at)).get());
         }
-        self.head.set(0);
-        self.tail.set(length);
+        self.head.store(0, Relaxed);
+        self.tail.store(length, Relaxed);
         self.slots.set(larger.as_ptr());
         self.mask.set(size - 1);
         self.owned.replace(larger);
@@ -85,20 +87,22 @@ impl Ready {
     #[inline]
     pub(super) fn push(&self, thread: &Thread) {
         debug_assert!(self.len() <= self.mask.get());
-        let tail = self.tail.get();
+        let tail = self.tail.load(Relaxed);
         self.slot(tail).set(thread);
-        self.tail.set(tail.wrapping_add(1));
+        self.tail.store(tail.wrapping_add(1), Relaxed);
     }
 
     #[inline]
     pub(super) fn pop(&self) -> Option<*const Thread> {
-        if self.is_empty() {
+        // Each once: the compiler may not keep what it has loaded.
+        let (head, tail) = (self.head.load(Relaxed), self.tail.load(Relaxed));
+        if head == tail {
             return None;
         }
-        let thread = self.slot(self.head.get()).get();
-        let head = self.head.get().wrapping_add(1);
-        self.head.set(head);
-        let left = self.len();
+        let thread = self.slot(head).get();
+        let head = head.wrapping_add(1);
+        self.head.store(head, Relaxed);
+        let left = tail.wrapping_sub(head);
         // SAFETY: a ready thread has not ended, so that its block is in the slab.
         unsafe {
             if left > BLOCKS_AHEAD {

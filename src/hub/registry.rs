@@ -25,6 +25,8 @@ pub(super) struct Remote {
     /// The living hub's handle; 0 between two hubs.
     handle: AtomicUsize,
     generation: AtomicUsize,
+    /// The living hub itself, to be looked at with the registry's lock held; null while it must not be.
+    hub: AtomicPtr<Hub>,
     inbox: Inbox,
     /// -1 in the child of a fork until it is needed: the parent's would wake the parent.
     wake: AtomicI32,
@@ -62,6 +64,7 @@ impl Remote {
                     number: numbers.next as u16,
                     handle: AtomicUsize::new(0),
                     generation: AtomicUsize::new(0),
+                    hub: AtomicPtr::new(ptr::null_mut()),
                     inbox: Inbox::new(),
                     wake: AtomicI32::new(fd::event_counter()?),
                     poller: AtomicI32::new(-1),
@@ -107,8 +110,25 @@ impl Remote {
         lock().free.push(self.number);
     }
 
+    /// Lets the hub be looked at, until `retire`.
+    pub(super) fn show(&self, hub: *mut Hub) {
+        self.hub.store(hub, Ordering::Release);
+    }
+
+    /// Null when there is none. Not to be used beyond the registry's lock.
+    pub(super) fn hub(&self) -> *const Hub {
+        self.hub.load(Ordering::Acquire)
+    }
+
     /// Makes the handle stale, and keeps the number out of use: its green threads were abandoned.
     pub(super) fn retire(&self) {
+        let held = lock();
+        self.hub.store(ptr::null_mut(), Ordering::Relaxed);
+        drop(held);
+        self.make_stale();
+    }
+
+    fn make_stale(&self) {
         self.handle.store(0, Ordering::SeqCst);
         // Before the descriptor is closed: the number may be anybody's afterwards.
         self.poller.store(-1, Ordering::Release);
@@ -123,6 +143,10 @@ impl Remote {
     #[inline]
     pub(super) fn is_used(&self) -> bool {
         self.handle.load(Ordering::Acquire) != 0
+    }
+
+    pub(super) fn handle(&self) -> usize {
+        self.handle.load(Ordering::Acquire)
     }
 
     pub(super) fn number(&self) -> u16 {
@@ -240,7 +264,9 @@ pub(super) fn after_fork(mine: Option<&Remote>) {
         if mine.is_some_and(|mine| ptr::eq(mine, remote)) {
             remote.inbox.drain(drop);
         } else {
-            remote.retire();
+            // The lock is held across the fork.
+            remote.hub.store(ptr::null_mut(), Ordering::Relaxed);
+            remote.make_stale();
             if poller >= 0 {
                 let _ = fd::close(poller);
             }

@@ -37,7 +37,7 @@ impl Hub {
             // One block more: the root's.
             unjoined: (self.threads.len() - live - 1) as u64,
             spawned: self.counters.spawned.get(),
-            switches: self.counters.switches.get(),
+            switches: self.pulse.switches(),
             polls: self.counters.polls.get(),
             events: self.counters.events.get(),
             posts: self.counters.posts.get(),

@@ -1,6 +1,7 @@
 //! The loop: ready threads, messages, readiness, deadlines.
 
 use super::inbox::Message;
+use super::pulse::Place;
 use super::Hub;
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::Result;
@@ -37,6 +38,7 @@ impl<'hub> InLoop<'hub> {
     #[inline]
     fn enter(hub: &'hub Hub) -> InLoop<'hub> {
         hub.current.set(ptr::null());
+        hub.pulse.go(Place::Loop);
         hub.remote.wake_up();
         InLoop(hub)
     }
@@ -47,6 +49,7 @@ impl Drop for InLoop<'_> {
     fn drop(&mut self) {
         let hub = self.0;
         hub.current.set(hub.root.get());
+        hub.back_in_root();
         hub.budget.set(hub.options.budget);
         if hub.embedded.get() {
             hub.remote.doze();
@@ -143,9 +146,10 @@ impl Hub {
 
     #[inline]
     fn resume(&self, thread: &Thread) {
+        // Before anybody could take this thread for the one that the last beat counted.
+        self.pulse.switch_to(thread.id);
         self.current.set(thread);
         self.budget.set(self.options.budget);
-        self.counters.switches.set(self.counters.switches.get() + 1);
         // SAFETY: a thread that was ready is started and not ended; the hub's own code runs on the
         // root's stack, outside of every coroutine.
         let ended = unsafe { thread.coroutine.resume() };
@@ -184,8 +188,12 @@ impl Hub {
         let _ = self.ensure_poller();
         let asleep = timeout != 0 && self.remote.fall_asleep(rest.heed_stop);
         let timeout = if asleep { timeout } else { 0 };
+        if asleep {
+            self.pulse.go(Place::Waiting);
+        }
         let events = self.poller.wait(timeout, |token, readiness| self.dispatch(token, readiness));
         if asleep {
+            self.pulse.go(Place::Loop);
             self.remote.wake_up();
         }
         self.counters.polls.set(self.counters.polls.get() + 1);

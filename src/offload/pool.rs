@@ -139,7 +139,8 @@ impl Pool {
             state.called += 1;
             self.work.notify_one();
         } else if state.threads < limits::threads() {
-            os_thread::start("gh-offload", || self.serve())?;
+            // Nobody joins it.
+            drop(os_thread::start("gh-offload", || self.serve())?);
             state.threads += 1;
         }
         Ok(())

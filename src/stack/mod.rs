@@ -54,6 +54,11 @@ impl Stack {
         (self.low.get()..self.limit().get()).contains(&address)
     }
 
+    /// Whether an address lies where a thread's frames may.
+    pub(crate) fn holds(&self, address: usize) -> bool {
+        (self.limit().get()..=self.top().get()).contains(&address)
+    }
+
     /// Bytes of address space, the guard included.
     pub(crate) fn size(&self) -> usize {
         self.size

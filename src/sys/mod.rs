@@ -9,13 +9,16 @@ pub(crate) mod fault;
 pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod fork;
+pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod os_thread;
 pub(crate) mod prefetch;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod sigpipe;
+pub(crate) mod symbol;
 pub(crate) mod tls;
+pub(crate) mod unwind;
 pub(crate) mod wait;
 
 use crate::error::{Error, Result};

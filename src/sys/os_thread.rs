@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::thread::JoinHandle;
 
 /// Room for what a host's function needs: what a pthread has as a rule. Only what is touched is resident.
 const STACK: usize = 8 << 20;
@@ -11,12 +12,13 @@ const STACK: usize = 8 << 20;
 const OF_FAULTS: [std::ffi::c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
-/// Starts an OS thread that nobody joins. It takes none of the host's signals.
-pub(crate) fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+/// Starts an OS thread, which goes on by itself when the answer is dropped. It takes none of the host's
+/// signals.
+pub(crate) fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK);
     // A new thread inherits the mask: set in itself, a signal could come before.
     let started = with_signals_blocked(|| builder.spawn(body));
-    started.map(drop).map_err(|error| Error::from_io(&error))
+    started.map_err(|error| Error::from_io(&error))
 }
 
 fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
