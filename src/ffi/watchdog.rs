@@ -120,7 +120,7 @@ fn parse(raw: Option<gh_watchdog_options>) -> Result<(Options, Sink)> {
 }
 
 /// Starts the watchdog for all hubs of the process, those that are made later included. It looks four times
-/// in the limit, which costs nothing worth mention, and its OS thread holds back all signals but those of
+/// within the limit, at the cost of as many short sleeps, and its OS thread holds back all signals but those of
 /// faults. The child of a fork has none, and may start its own.
 ///
 /// The handler of the signal stays installed after gh_watchdog_stop(), and passes on what is not ours.

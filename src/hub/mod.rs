@@ -48,7 +48,7 @@ pub(crate) use fork::{watch_forks, Moment};
 pub(crate) use life::SpawnOptions;
 pub(crate) use objects::{observe, Description, Observer};
 pub(crate) use pulse::{
-    is_here, look, set_watched, while_it_lives, witness, Beat, Place, Sighting,
+    is_here, look, set_watched, thread_of, while_it_lives, witness, Beat, Place, Sighting,
 };
 pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};

@@ -9,10 +9,13 @@ use super::registry::{self, Remote};
 use super::{current, life, Hub};
 use crate::clock::{Nanos, NEVER};
 use crate::error::{Error, Result};
-use crate::slab::Id;
 use crate::stack::Stack;
 use crate::sys::interrupt;
-use std::sync::atomic::{compiler_fence, AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
+use crate::thread::Thread;
+use std::ptr;
+use std::sync::atomic::{
+    compiler_fence, fence, AtomicBool, AtomicI32, AtomicI64, AtomicPtr, AtomicU64, Ordering,
+};
 
 /// Where a hub's OS thread is. What runs in the loop says `Beat::switches`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +56,9 @@ impl Beat {
 #[derive(Debug)]
 pub(super) struct Pulse {
     switches: AtomicU64,
-    /// The last green thread that was switched to.
-    running: AtomicU64,
+    /// The last green thread that was switched to. The block itself is not touched: its id lies on a line
+    /// that a switch does not load.
+    running: AtomicPtr<Thread>,
     phase: AtomicU64,
     /// In the root's own code: a deadline that others wait for.
     due: AtomicI64,
@@ -72,7 +76,7 @@ impl Pulse {
     pub(super) fn new() -> Pulse {
         Pulse {
             switches: AtomicU64::new(0),
-            running: AtomicU64::new(0),
+            running: AtomicPtr::new(ptr::null_mut()),
             phase: AtomicU64::new(Place::Root as u64),
             due: AtomicI64::new(NEVER),
             os_thread: AtomicI32::new(interrupt::os_thread()),
@@ -84,9 +88,9 @@ impl Pulse {
     }
 
     #[inline(always)]
-    pub(super) fn switch_to(&self, thread: Id) {
+    pub(super) fn switch_to(&self, thread: &Thread) {
         self.switches.store(self.switches() + 1, Ordering::Relaxed);
-        self.running.store(thread.0, Ordering::Relaxed);
+        self.running.store(ptr::from_ref(thread).cast_mut(), Ordering::Relaxed);
         // For a signal handler, which sees what the instructions have done so far.
         compiler_fence(Ordering::Release);
     }
@@ -127,8 +131,6 @@ pub(crate) struct Sighting {
     pub(crate) number: usize,
     pub(crate) os_thread: i32,
     pub(crate) beat: Beat,
-    /// The last green thread that was switched to.
-    pub(crate) thread: u64,
     /// Something could run if the root did not.
     pub(crate) others_wait: bool,
 }
@@ -160,7 +162,6 @@ pub(crate) fn look(now: Nanos, mut each: impl FnMut(Sighting)) {
             number: remote.number() as usize,
             os_thread: pulse.os_thread.load(Ordering::Relaxed),
             beat: pulse.beat(),
-            thread: pulse.running.load(Ordering::Relaxed),
             others_wait,
         });
     });
@@ -180,6 +181,25 @@ pub(crate) fn while_it_lives(
         Some((pulse, _)) if pulse.beat() == beat => act(pulse.os_thread.load(Ordering::Relaxed)),
         _ => Err(Error::NO_HUB),
     }
+}
+
+/// The id of the green thread that a hub has switched to, if its beat is still the same: for one whose OS
+/// thread does not answer.
+pub(crate) fn thread_of(hub: usize, beat: Beat) -> Option<u64> {
+    let _held = registry::lock();
+    let remote = registry::remote_of(hub).ok()?;
+    // SAFETY: the lock is held.
+    let (pulse, _) = unsafe { shown(remote) }?;
+    let thread = pulse.running.load(Ordering::Acquire);
+    if thread.is_null() || pulse.beat() != beat {
+        return None;
+    }
+    // SAFETY: control blocks lie in memory that the hub keeps until it goes, and the lock keeps the hub. A
+    // sequence lock's read: if the green thread has ended and another one is being made in its place, the
+    // beat has changed before, and what was read is not used. Volatile, so that it is read here and once.
+    let id = unsafe { (&raw const (*thread).id).read_volatile() };
+    fence(Ordering::Acquire);
+    (pulse.beat() == beat).then_some(id.0)
 }
 
 /// Whether the calling OS thread's hub is this one. Async-signal-safe.

@@ -147,7 +147,7 @@ impl Hub {
     #[inline]
     fn resume(&self, thread: &Thread) {
         // Before anybody could take this thread for the one that the last beat counted.
-        self.pulse.switch_to(thread.id);
+        self.pulse.switch_to(thread);
         self.current.set(thread);
         self.budget.set(self.options.budget);
         // SAFETY: a thread that was ready is started and not ended; the hub's own code runs on the

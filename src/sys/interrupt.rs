@@ -89,9 +89,11 @@ struct Sent {
     pid: libc::pid_t,
     uid: libc::uid_t,
     value: *const c_void,
-    _rest: [usize; 12],
+    _rest: [u8; REST],
 }
 
+/// What follows the members above.
+const REST: usize = size_of::<libc::siginfo_t>() - if size_of::<usize>() == 8 { 32 } else { 24 };
 const _: () = assert!(size_of::<Sent>() == size_of::<libc::siginfo_t>());
 
 fn cookie() -> *const c_void {
@@ -112,7 +114,7 @@ pub(crate) fn send(os_thread: c_int, signal: c_int) -> Result<()> {
         pid,
         uid,
         value: cookie(),
-        _rest: [0; 12],
+        _rest: [0; REST],
     };
     // SAFETY: the record is as large as the kernel's.
     super::retry(|| unsafe {

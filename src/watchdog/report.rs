@@ -4,7 +4,7 @@ use super::question::{Answer, Outcome};
 use super::stretch::Suspect;
 use crate::clock::Nanos;
 use crate::error::Error;
-use crate::hub::Place;
+use crate::hub::{self, Place};
 use crate::sys::{fd, symbol};
 use std::fmt::Write as _;
 
@@ -48,7 +48,10 @@ impl<'a> Report<'a> {
                 match sighting.beat.place() {
                     Place::Callback => Report { name: b"callback", silent, ..report },
                     Place::Root => Report { name: b"root", silent, ..report },
-                    _ => Report { thread: sighting.thread, silent, ..report },
+                    _ => {
+                        let thread = hub::thread_of(sighting.hub, sighting.beat).unwrap_or(0);
+                        Report { thread, silent, ..report }
+                    }
                 }
             }
         }
@@ -57,6 +60,7 @@ impl<'a> Report<'a> {
     fn subject(&self) -> String {
         match (self.thread, self.name) {
             (0, b"callback") => "a callback of the hub".to_owned(),
+            (0, b"") => "somebody".to_owned(),
             (0, name) => format!("the {}", name.escape_ascii()),
             (id, []) => format!("green thread {id}"),
             (id, name) => format!("green thread {id} \"{}\"", name.escape_ascii()),

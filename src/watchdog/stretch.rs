@@ -94,7 +94,7 @@ mod tests {
 
     fn sighting(place: Place, switches: u64, others_wait: bool) -> Sighting {
         let beat = Beat { switches, phase: place as u64 };
-        Sighting { hub: 1, number: 0, os_thread: 0, beat, thread: 0, others_wait }
+        Sighting { hub: 1, number: 0, os_thread: 0, beat, others_wait }
     }
 
     /// The looks, in milliseconds, at which the limit is reached.

@@ -109,6 +109,25 @@ FIELD(gh_pool_stats, running, 16, 8);
 FIELD(gh_pool_stats, queued, 24, 8);
 FIELD(gh_pool_stats, outside, 32, 8);
 
+_Static_assert(sizeof(gh_watchdog_report) == 64, "gh_watchdog_report has another size");
+FIELD(gh_watchdog_report, size, 0, 8);
+FIELD(gh_watchdog_report, hub, 8, 8);
+FIELD(gh_watchdog_report, thread, 16, 8);
+FIELD(gh_watchdog_report, name, 24, 8);
+FIELD(gh_watchdog_report, kept, 32, 8);
+FIELD(gh_watchdog_report, os_thread, 40, 4);
+FIELD(gh_watchdog_report, error, 44, 4);
+FIELD(gh_watchdog_report, frames, 48, 8);
+FIELD(gh_watchdog_report, frame_count, 56, 8);
+
+_Static_assert(sizeof(gh_watchdog_options) == 40, "gh_watchdog_options has another size");
+FIELD(gh_watchdog_options, size, 0, 8);
+FIELD(gh_watchdog_options, limit, 8, 8);
+FIELD(gh_watchdog_options, callback, 16, 8);
+FIELD(gh_watchdog_options, arg, 24, 8);
+FIELD(gh_watchdog_options, signal, 32, 4);
+FIELD(gh_watchdog_options, reserved, 36, 4);
+
 _Static_assert(sizeof(gh_thread) == 8 && (gh_thread)-1 > 0, "gh_thread is a uint64_t");
 _Static_assert(sizeof(gh_timer) == 8 && (gh_timer)-1 > 0, "gh_timer is a uint64_t");
 _Static_assert(sizeof(gh_entry) == 8 && sizeof(gh_callback) == 8 && sizeof(gh_release) == 8,
