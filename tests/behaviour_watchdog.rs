@@ -355,6 +355,30 @@ fn threads_that_are_renamed_all_the_time_are_told_of_under_a_name_of_theirs() {
     end(watch);
 }
 
+#[test]
+fn hubs_may_come_and_go_while_they_are_looked_at() {
+    let watch = watch(1);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(|| {
+                for _ in 0..100 {
+                    let thread = spawn_named("brief", || compute(2));
+                    join(thread);
+                    assert_eq!(free_hub(), 0);
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().expect("no failure");
+    }
+    for told in watch.told.try_iter() {
+        // One that has ended before the signal came is not told of as another.
+        assert!(["brief", "root"].contains(&told.name.as_str()), "{told:?}");
+        assert!(told.error == 0 && told.thread != 0, "{told:?}");
+    }
+}
+
 static STRANGE: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn on_signal(_: c_int) {

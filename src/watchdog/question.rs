@@ -108,34 +108,42 @@ pub(super) fn ask(sighting: &Sighting, signal: c_int, give_up: impl Fn() -> bool
     SWITCHES.store(sighting.beat.switches, Ordering::Relaxed);
     PHASE.store(sighting.beat.phase, Ordering::Relaxed);
     STAGE.store(ASKED, Ordering::Release);
-    let sent = hub::while_it_lives(sighting.hub, sighting.beat, |os_thread| {
-        interrupt::send(os_thread, signal)
-    });
+    let goes_on = |act: &dyn Fn(c_int) -> Result<()>| {
+        hub::while_it_lives(sighting.hub, sighting.beat, |os_thread| act(os_thread))
+    };
+    let sent = goes_on(&|os_thread| interrupt::send(os_thread, signal));
     let began = Instant::now();
     let mut pause = Duration::from_micros(20);
-    while sent.is_ok() && STAGE.load(Ordering::Acquire) < ANSWERED {
-        if began.elapsed() > PATIENCE || give_up() {
-            break;
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(5));
-    }
-    // From here on a signal that comes late finds nobody who asks.
-    if STAGE.compare_exchange(ASKED, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-        return match sent {
-            Ok(()) => Outcome::Silent(Error::ETIMEDOUT),
-            Err(Error::NO_HUB | Error::ESRCH) => Outcome::Over,
-            Err(error) => Outcome::Silent(error),
+    loop {
+        let late = began.elapsed() > PATIENCE || give_up();
+        let silent = match &sent {
+            // An OS thread that has ended takes no signal any more, also one that was sent before.
+            Ok(()) if goes_on(&|_| Ok(())).is_err() => Some(Outcome::Over),
+            Ok(()) if late => Some(Outcome::Silent(Error::ETIMEDOUT)),
+            Ok(()) => None,
+            Err(Error::NO_HUB | Error::ESRCH) => Some(Outcome::Over),
+            Err(error) => Some(Outcome::Silent(*error)),
         };
-    }
-    match STAGE.load(Ordering::Acquire) {
-        ANSWERED => {
-            // SAFETY: the stage says that the place is the asker's, and there is one watchdog.
-            let answer = unsafe { *PLACE.0.get() };
-            Outcome::Answered(Box::new(answer))
+        match (STAGE.load(Ordering::Acquire), silent) {
+            (ANSWERED, _) => {
+                // SAFETY: the stage says that the place is the asker's, and there is one watchdog.
+                return Outcome::Answered(Box::new(unsafe { *PLACE.0.get() }));
+            }
+            (OVER, _) => return Outcome::Over,
+            (ASKED, Some(outcome)) => {
+                // From here on a signal that comes late finds nobody who asks.
+                let exchange =
+                    STAGE.compare_exchange(ASKED, IDLE, Ordering::AcqRel, Ordering::Acquire);
+                if exchange.is_ok() {
+                    return outcome;
+                }
+            }
+            (_, Some(outcome)) if late => return outcome,
+            _ => {
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(5));
+            }
         }
-        OVER => Outcome::Over,
-        _ => Outcome::Silent(Error::ETIMEDOUT),
     }
 }
 
