@@ -61,6 +61,7 @@
  *     ==== process   Child processes
  *     ==== signal    Signals as results
  *     ==== patch     Libraries that nobody changed, made cooperative
+ *     ==== watchdog  The watchdog
  */
 
 #ifndef GREENHUB_H
@@ -3200,6 +3201,138 @@ int gh_patch_pause(void);
  * @since 0.1
  */
 int gh_patch_resume(void);
+
+/*
+ * ==== watchdog ====
+ *
+ * The watchdog.
+ *
+ * Finds what keeps an OS thread from its other green threads: a call that blocks although it
+ * should not, a computation without end. gh_watchdog_start() starts one OS thread that looks at all
+ * hubs of the process; it is off until then. Each stretch in which one green thread, or one
+ * callback of a hub, keeps its OS thread beyond the limit is told once: by a callback, or in lines on
+ * standard error that addr2line(1) understands. The root is told of only while something could run
+ * if it did not keep its OS thread.
+ *
+ * The stack is taken by the OS thread itself, in the handler of a signal. Most system calls go on
+ * behind it; those of which signal(7) says that they never do (nanosleep(2), poll(2), select(2),
+ * epoll_wait(2) and their like) return EINTR, once per stretch. A green thread does not see that
+ * in calls of this library. What the system does not let run counts as well: choose the limit well
+ * above what a busy machine takes.
+ */
+
+/**
+ * What gh_watchdog_start() tells of one stretch. All of it is there while the callback runs, and no longer.
+ */
+typedef struct gh_watchdog_report {
+    /**
+     * sizeof(gh_watchdog_report) in the library.
+     */
+    size_t size;
+    /**
+     * The hub that cannot go on.
+     */
+    struct gh_hub *hub;
+    /**
+     * Who keeps it; 0 for a callback of the hub.
+     */
+    gh_thread thread;
+    /**
+     * Its name; "root" for a root without one, "callback" for a callback, "" where there is none or only
+     * the OS thread could tell.
+     */
+    const char *name;
+    /**
+     * For how long, in nanoseconds, at least: until now, and for the root since somebody waits.
+     */
+    int64_t kept;
+    /**
+     * The OS thread, as gettid(2) has it.
+     */
+    pid_t os_thread;
+    /**
+     * 0, or why there are no frames: -EBUSY for an OS thread that holds the signal back, -ETIMEDOUT for
+     * one that did not take it within a second (the kernel keeps it), or the error of sending it.
+     */
+    int error;
+    /**
+     * The frames, innermost first, down to the green thread's entry: where it stands, then addresses to
+     * return to, as backtrace(3) gives them.
+     */
+    void *const *frames;
+    /**
+     * How many there are, 64 at most.
+     */
+    size_t frame_count;
+} gh_watchdog_report;
+
+/**
+ * Is told of a stretch, on the watchdog's OS thread. It may make calls of the library, but none of
+ * gh_watchdog_start() and gh_watchdog_stop(); while it runs nobody is watched. It must not throw.
+ */
+typedef void (*gh_watchdog_callback)(const struct gh_watchdog_report *report, void *arg);
+
+/**
+ * How the watchdog is to be. Zero in a member means the default.
+ */
+typedef struct gh_watchdog_options {
+    /**
+     * sizeof(gh_watchdog_options), set by the caller.
+     */
+    size_t size;
+    /**
+     * Nanoseconds that a green thread may keep its OS thread: 1000000 or more. Default 100000000.
+     */
+    int64_t limit;
+    /**
+     * Who is told. Default: lines on standard error.
+     */
+    gh_watchdog_callback callback;
+    /**
+     * (keep) Passed to it; never touched.
+     */
+    void *arg;
+    /**
+     * The signal that asks an OS thread for its stack. One that the host has a handler for is passed on to
+     * that, unless it is ours. Default SIGURG, which is ignored by default and which debuggers let pass.
+     */
+    int signal;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} gh_watchdog_options;
+
+/**
+ * Starts the watchdog for all hubs of the process, those that are made later included. It looks four times
+ * within the limit, at the cost of as many short sleeps, and its OS thread holds back all signals but those of
+ * faults. The child of a fork has none, and may start its own.
+ *
+ * The handler of the signal stays installed after gh_watchdog_stop(), and passes on what is not ours.
+ *
+ * @param options  (borrow) how it is to be; NULL for the defaults
+ * @return 0; -EALREADY if it runs; -EINVAL for a limit out of range, for a number that is no signal's, for
+ *         SIGKILL, SIGSTOP and the signals of faults, for a reserved member that is not 0, and for a
+ *         wrong size; -E2BIG for options of a newer version that this library does not know; -EBUSY if
+ *         another handler was put over the watchdog's since an earlier start; -EAGAIN and -ENOMEM if there
+ *         is no OS thread to be had
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_watchdog_start(const struct gh_watchdog_options *options);
+
+/**
+ * Stops the watchdog and waits for its OS thread, so that no callback runs any more. Nothing is done if it
+ * does not run. While it waits, so do the green threads of the calling OS thread: a callback that runs must
+ * not wait for one of them.
+ *
+ * @return 0; -EDEADLK in the watchdog's own callback
+ * @thread any
+ * @suspends no
+ * @since 0.1
+ */
+int gh_watchdog_stop(void);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -42,6 +42,7 @@ mod group;
 mod process;
 
 mod patch;
+
 mod watchdog;
 
 pub mod ffi;

@@ -9,7 +9,7 @@ use crate::timer::{Entry, Owner};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{compiler_fence, AtomicBool, Ordering};
+use std::sync::atomic::{compiler_fence, Ordering};
 
 /// The function a green thread runs, as with pthreads.
 pub(crate) type EntryPoint = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -102,8 +102,6 @@ pub(crate) struct Thread {
     pub(crate) heeds: Cell<Heed>,
     /// How often hooked functions of libc were told to leave it alone.
     pub(crate) unhooked: Cell<u8>,
-    /// The extras are being changed: a signal handler must not look at them.
-    changing: AtomicBool,
     pub(crate) reason: Cell<Reason>,
     pub(crate) timer: Entry,
     pub(crate) id: Id,
@@ -135,7 +133,6 @@ impl Thread {
         Thread {
             id,
             root: Cell::new(false),
-            changing: AtomicBool::new(false),
             state: Cell::new(State::Parked),
             wake: Cell::new(Wake::Ready),
             canceled: Cell::new(false),
@@ -183,14 +180,6 @@ impl Thread {
         }
     }
 
-    /// The name, for a signal handler on the thread's own OS thread: `None` while it is being changed.
-    pub(crate) fn name_in_signal(&self) -> Option<&[u8]> {
-        if self.changing.load(Ordering::Relaxed) {
-            return None;
-        }
-        Some(self.name())
-    }
-
     pub(crate) fn set_name(&self, name: &[u8]) {
         if name.is_empty() && self.name().is_empty() {
             return;
@@ -218,14 +207,17 @@ impl Thread {
         unsafe { (*self.extras.get()).as_mut()?.locals.take(from) }
     }
 
+    /// Changes the extras, of which a signal handler sees nothing meanwhile, `name` included.
     fn with_extras(&self, change: impl FnOnce(&mut Extras)) {
-        self.changing.store(true, Ordering::Relaxed);
+        let place = self.extras.get();
+        // SAFETY: as in `name`.
+        let mut extras = unsafe { (*place).take() }.unwrap_or_default();
         // A handler runs on this OS thread, so that the order of the instructions is all there is to keep.
         compiler_fence(Ordering::SeqCst);
-        // SAFETY: as in `name`; `change` stores, and calls nothing of the host.
-        change(unsafe { (*self.extras.get()).get_or_insert_default() });
+        change(&mut extras);
         compiler_fence(Ordering::SeqCst);
-        self.changing.store(false, Ordering::Relaxed);
+        // SAFETY: as in `name`; `change` has stored, and called nothing of the host.
+        unsafe { *place = Some(extras) };
     }
 
     /// Begins to load what the next switch to this thread will touch.

@@ -228,10 +228,9 @@ pub(crate) fn witness(hub: usize, beat: Beat) -> Option<Witness<'static>> {
         // The root in the loop's place is about to leave it, or has just come.
         Some(thread) if thread.root.get() != (beat.place() == Place::Root) => None,
         Some(thread) => {
-            let name = match thread.name_in_signal() {
-                Some([]) if thread.root.get() => b"root",
-                Some(name) => name,
-                None => b"",
+            let name = match thread.name() {
+                [] if thread.root.get() => b"root",
+                name => name,
             };
             Some(Witness { thread: thread.id.0, name, stack: thread.coroutine.stack(), caller })
         }

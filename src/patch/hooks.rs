@@ -63,6 +63,7 @@ macro_rules! entry {
         pub(super) unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
             // Apart, so that the entry needs no frame and leaves by a jump.
             #[inline(never)]
+            #[allow(improper_ctypes_definitions, reason = "called from here alone")]
             unsafe extern "C-unwind" fn act($($argument: $type,)* caller: caller::Caller) -> $result {
                 // SAFETY: as below.
                 caller.answer(|caller| unsafe { $body(caller, $($argument),*) })
