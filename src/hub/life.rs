@@ -207,6 +207,8 @@ impl Hub {
         }
         match self.park(thread, Reason::Sleep, deadline) {
             Wake::Canceled => Err(Error::ECANCELED),
+            // Only who says that it heeds signals is told of them.
+            Wake::Interrupted => Err(Error::EINTR),
             _ => Ok(()),
         }
     }

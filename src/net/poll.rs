@@ -5,10 +5,11 @@
 
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub::{enter, PollWaiter};
+use crate::hub::{enter, Hub, PollWaiter};
 use crate::sys::wait;
-use crate::thread::{Reason, Wake};
+use crate::thread::{Reason, Thread, Wake};
 use libc::pollfd;
+use smallvec::SmallVec;
 use std::ffi::{c_int, c_short};
 
 /// Waits until a descriptor is ready for one of `events`, and gives what it is ready for.
@@ -35,21 +36,47 @@ pub(crate) fn poll(fds: &mut [pollfd], deadline: Nanos) -> Result<usize> {
     let ready = ask(fds)?;
     if ready > 0 {
         hub.spend(thread);
-        return Ok(ready);
+        return Ok(ready as usize);
     }
+    let numbers: SmallVec<[c_int; 4]> = fds.iter().map(|entry| entry.fd).collect();
+    match watch(hub, thread, numbers.iter().copied(), deadline, || ask(fds))? {
+        Found::Ready(count) => Ok(count as usize),
+        Found::Closed(places) => Ok(mark_closed(fds, &places)),
+    }
+}
+
+/// How a wait for several descriptors has ended.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// By what the kernel was asked. 0 at the deadline.
+    Ready(c_int),
+    /// Descriptors were closed meanwhile: which, by their places. Their numbers may be others' by now, so
+    /// that the kernel's answer would be about those.
+    Closed(Vec<usize>),
+}
+
+/// Waits until `ask` says something else than 0, and asks whenever one of the descriptors may have changed.
+/// Negative ones are nobody's.
+pub(crate) fn watch(
+    hub: &Hub,
+    thread: &Thread,
+    fds: impl Iterator<Item = c_int> + Clone,
+    deadline: Nanos,
+    mut ask: impl FnMut() -> Result<c_int>,
+) -> Result<Found> {
     // One descriptor is the common case, and an allocation is worth avoiding on a wait.
     let mut one: Option<PollWaiter<'_>> = None;
     let mut many: Vec<PollWaiter<'_>> = Vec::new();
-    let watched = fds.iter().filter(|entry| entry.fd >= 0);
+    let watched = fds.clone().filter(|fd| *fd >= 0);
     let count = watched.clone().count();
     if count == 1 {
-        for entry in watched {
-            one = Some(PollWaiter::new(hub, thread, entry.fd)?);
+        for fd in watched {
+            one = Some(PollWaiter::new(hub, thread, fd)?);
         }
     } else {
         many.try_reserve_exact(count).map_err(|_| Error::ENOMEM)?;
-        for entry in watched {
-            many.push(PollWaiter::new(hub, thread, entry.fd)?);
+        for fd in watched {
+            many.push(PollWaiter::new(hub, thread, fd)?);
         }
     }
     for waiter in one.iter().chain(&many) {
@@ -57,9 +84,9 @@ pub(crate) fn poll(fds: &mut [pollfd], deadline: Nanos) -> Result<usize> {
         unsafe { waiter.watch() };
     }
     loop {
-        let ready = ask(fds)?;
-        if ready > 0 {
-            return Ok(ready);
+        let ready = ask()?;
+        if ready != 0 {
+            return Ok(Found::Ready(ready));
         }
         if thread.is_interrupted() {
             // Cancelled after it was woken and before it ran, for an event that came to nothing.
@@ -69,33 +96,29 @@ pub(crate) fn poll(fds: &mut [pollfd], deadline: Nanos) -> Result<usize> {
             waiter.rearm();
         }
         let wake = hub.park(thread, Reason::Poll(count), deadline);
-        let closed = mark_closed(fds, one.iter().chain(&many));
-        if closed > 0 {
-            return Ok(closed);
+        if one.iter().chain(&many).any(PollWaiter::is_closed) {
+            let waiters = fds.enumerate().filter(|(_, fd)| *fd >= 0).zip(one.iter().chain(&many));
+            let closed = waiters.filter(|(_, waiter)| waiter.is_closed());
+            return Ok(Found::Closed(closed.map(|((place, _), _)| place).collect()));
         }
         match wake {
             Wake::Ready => {}
             Wake::Canceled => return Err(Error::ECANCELED),
             Wake::Interrupted => return Err(Error::EINTR),
-            Wake::TimedOut | Wake::Deadlock => return ask(fds),
+            Wake::TimedOut | Wake::Deadlock => return ask().map(Found::Ready),
         }
     }
 }
 
-fn ask(fds: &mut [pollfd]) -> Result<usize> {
+fn ask(fds: &mut [pollfd]) -> Result<c_int> {
     // SAFETY: a slice is valid for its length.
-    unsafe { wait::poll_now(fds.as_mut_ptr(), fds.len()) }.map(|count| count as usize)
+    unsafe { wait::poll_now(fds.as_mut_ptr(), fds.len()) }
 }
 
-/// Answers POLLNVAL for descriptors that were closed meanwhile: the number may be another's by now,
-/// so that the kernel's answer would be about that one.
-fn mark_closed<'a>(fds: &mut [pollfd], waiters: impl Iterator<Item = &'a PollWaiter<'a>>) -> usize {
-    let mut closed = 0;
-    for (entry, waiter) in fds.iter_mut().filter(|entry| entry.fd >= 0).zip(waiters) {
-        if waiter.is_closed() {
-            entry.revents = libc::POLLNVAL;
-            closed += 1;
-        }
+/// Answers POLLNVAL for the descriptors at these places. How many they are.
+pub(crate) fn mark_closed(fds: &mut [pollfd], places: &[usize]) -> usize {
+    for &place in places {
+        fds[place].revents = libc::POLLNVAL;
     }
-    closed
+    places.len()
 }

@@ -13,8 +13,10 @@
 use super::elf::Use;
 use super::family::Families;
 use super::original::Original;
-use super::sleep;
-use libc::{clockid_t, timespec, useconds_t};
+use super::{select, sleep, wait};
+use libc::{
+    clockid_t, epoll_event, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval, useconds_t,
+};
 use std::collections::HashMap;
 use std::ffi::{c_int, c_uint, CStr};
 use std::sync::OnceLock;
@@ -134,5 +136,18 @@ hooks! {
         green nanosleep(wish: *const timespec, left: *mut timespec) -> c_int = sleep::nanosleep;
         green __nanosleep(wish: *const timespec, left: *mut timespec) -> c_int = sleep::nanosleep;
         green clock_nanosleep(clock: clockid_t, flags: c_int, wish: *const timespec, left: *mut timespec) -> c_int = sleep::clock_nanosleep;
+    }
+    WAIT {
+        green poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = wait::poll;
+        green __poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = wait::poll;
+        green __poll_chk(fds: *mut pollfd, count: nfds_t, timeout: c_int, size: size_t) -> c_int = wait::poll_chk;
+        green ppoll(fds: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int = wait::ppoll;
+        green __ppoll_chk(fds: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t, size: size_t) -> c_int = wait::ppoll_chk;
+        green select(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *mut timeval) -> c_int = select::select;
+        green __select(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *mut timeval) -> c_int = select::select;
+        green pselect(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int = select::pselect;
+        green epoll_wait(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: c_int) -> c_int = wait::epoll_wait;
+        green epoll_pwait(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: c_int, mask: *const sigset_t) -> c_int = wait::epoll_pwait;
+        green epoll_pwait2(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int = wait::epoll_pwait2;
     }
 }

@@ -11,18 +11,22 @@
 //! * `pass` — one walk over all objects: patch, restore, count.
 //! * `caller` — when a hook acts, and what its result looks like to who called libc.
 //!
-//! Then one file per family, of functions that do what libc's do, but wait in the hub: `sleep`.
+//! Then one file per family, of functions that do what libc's do, but wait in the hub: `sleep`;
+//! `wait` and `select`, with the signal masks of `mask`.
 
 mod caller;
 mod elf;
 mod family;
 mod hooks;
+mod mask;
 mod objects;
 mod original;
 mod pass;
 mod protection;
+mod select;
 mod sleep;
 mod slots;
+mod wait;
 
 pub(crate) use caller::{pause, resume};
 pub(crate) use family::Families;

@@ -14,7 +14,7 @@ const SECOND: Nanos = 1_000_000_000;
 const SLICE: Nanos = SECOND;
 
 /// A span of time as sleeping functions take it; past the end of time it saturates.
-fn span(wish: &timespec) -> Result<Nanos> {
+pub(super) fn span(wish: &timespec) -> Result<Nanos> {
     if wish.tv_sec < 0 || !(0..SECOND).contains(&wish.tv_nsec) {
         return Err(Error::EINVAL);
     }
