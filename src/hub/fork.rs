@@ -164,6 +164,7 @@ impl Hub {
         stays.root.set(true);
         self.root.set(stays);
         self.live.set(0);
+        self.heeders.after_fork(stays);
         self.inside.set(usize::from(stays.reason.get().is_inside()));
         self.forget_descriptors(stays);
         self.pulse.after_fork(if forker.is_some() { Place::Root } else { Place::Callback });

@@ -8,6 +8,7 @@
 //! * `pace` — how long ready threads may run before the loop looks for readiness again.
 //! * `ready` — the ring of threads that can run.
 //! * `park` — to wait, to wake, to yield.
+//! * `interrupt` — handled signals, which end waits.
 //! * `life` — spawn, end, join, detach, cancel.
 //! * `remote` — the same, asked for by other OS threads.
 //! * `descriptors` — what is known of each descriptor, here and across hubs.
@@ -27,6 +28,7 @@ mod current;
 mod descriptors;
 mod fork;
 mod inbox;
+mod interrupt;
 mod life;
 #[cfg(all(test, loom))]
 mod model;
@@ -45,6 +47,7 @@ mod waker;
 pub(crate) use current::{create, current, enter, free, keep_errno};
 pub(crate) use descriptors::{adopt, close, stamp, Stamp};
 pub(crate) use fork::{watch_forks, Moment};
+pub(crate) use interrupt::{signal_handled, SignalSet};
 pub(crate) use life::SpawnOptions;
 pub(crate) use objects::{observe, Description, Observer};
 pub(crate) use pulse::{
@@ -67,6 +70,7 @@ use crate::thread::Thread;
 use crate::timer::Wheel;
 use callback::Timer;
 use descriptors::Descriptors;
+use interrupt::Heeders;
 use pace::Pace;
 use pulse::Pulse;
 use ready::Ready;
@@ -124,6 +128,8 @@ pub(crate) struct Hub {
     live: Cell<usize>,
     /// Parked threads that only another green thread can wake.
     inside: Cell<usize>,
+    /// Who waits in a way that signals end.
+    heeders: Heeders,
     /// `gh_hub_free` is under way: no new green threads.
     draining: Cell<bool>,
     /// A foreign event loop may be waiting on the poller's descriptor.
@@ -172,6 +178,7 @@ impl Hub {
             root: Cell::new(std::ptr::null()),
             live: Cell::new(0),
             inside: Cell::new(0),
+            heeders: Heeders::none(),
             draining: Cell::new(false),
             embedded: Cell::new(false),
             forks: Cell::new(0),

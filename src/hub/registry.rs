@@ -7,6 +7,7 @@
 use super::bell::Bell;
 use super::callback::Callback;
 use super::inbox::{Inbox, Message};
+use super::interrupt::Signals;
 use super::{current, Hub};
 use crate::error::{Error, Result};
 use crate::slab::{Id, Slab, MAX_HUBS};
@@ -36,6 +37,7 @@ pub(super) struct Remote {
     bell: Bell,
     /// The handle of the hub whose run is to end; 0 for none.
     stop: AtomicUsize,
+    signals: Signals,
     /// No id of a later hub may repeat one of an earlier hub of this number.
     thread_floor: AtomicU32,
     timer_floor: AtomicU32,
@@ -70,6 +72,7 @@ impl Remote {
                     poller: AtomicI32::new(-1),
                     bell: Bell::new(),
                     stop: AtomicUsize::new(0),
+                    signals: Signals::none(),
                     thread_floor: AtomicU32::new(0),
                     timer_floor: AtomicU32::new(0),
                 }));
@@ -87,6 +90,7 @@ impl Remote {
         // Nobody reads the counter of an edge-triggered poller, but a new one would report it.
         fd::event_clear(remote.wake_descriptor());
         remote.stop.store(0, Ordering::Relaxed);
+        remote.signals.take();
         remote.bell.wake_up();
         let generation = remote.generation.fetch_add(1, Ordering::Relaxed) + 1;
         let handle = generation << NUMBER_BITS | (remote.number as usize + 1);
@@ -189,7 +193,9 @@ impl Remote {
     /// Announces that the hub will wait. False when it must not, since a message came before.
     #[inline]
     pub(super) fn fall_asleep(&self, heed_stop: bool) -> bool {
-        self.bell.fall_asleep(|| self.inbox.is_empty() && !(heed_stop && self.is_stopped()))
+        self.bell.fall_asleep(|| {
+            self.inbox.is_empty() && self.signals.is_empty() && !(heed_stop && self.is_stopped())
+        })
     }
 
     #[inline]
@@ -220,6 +226,18 @@ impl Remote {
         if self.bell.must_ring() {
             fd::event_signal(self.wake_descriptor());
         }
+    }
+
+    /// What signals this OS thread has handled.
+    #[inline]
+    pub(super) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Tells the hub, from a handler on its own OS thread, that a signal is being handled.
+    pub(super) fn signal_handled(&self, signal: u32, restarts: bool) {
+        self.signals.add(signal, restarts);
+        self.wake();
     }
 
     pub(super) fn send_wake(&self, id: Id, ticket: u32) {
@@ -260,6 +278,7 @@ pub(super) fn after_fork(mine: Option<&Remote>) {
         }
         remote.bell.wake_up();
         remote.stop.store(0, Ordering::Relaxed);
+        remote.signals.take();
         let poller = remote.poller.swap(-1, Ordering::Relaxed);
         if mine.is_some_and(|mine| ptr::eq(mine, remote)) {
             remote.inbox.drain(drop);

@@ -222,6 +222,7 @@ impl Hub {
     }
 
     fn read_mail(&self) {
+        self.end_signalled_waits();
         if !self.remote.has_mail() {
             return;
         }

@@ -1,8 +1,9 @@
 //! When a hook acts, and what its result looks like to who called libc.
 
+use super::aside;
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub::{self, Hub};
+use crate::hub::{self, Hub, SignalSet};
 use crate::sys::errno;
 use crate::thread::{Heed, Reason, Thread, Wake};
 use std::ffi::{c_int, c_uint};
@@ -16,12 +17,22 @@ pub(super) struct Caller {
 }
 
 /// Who calls, if a hook is to act for them. Not on an OS thread without a hub, nor in a callback, which must
-/// not wait, nor for one who has paused the hooks: there libc's own function is called.
+/// not wait, nor for one who has paused the hooks, nor in a signal handler or the child of a vfork(2): there
+/// libc's own function is called.
 #[inline(always)]
 pub(super) fn caller() -> Option<Caller> {
     let hub = hub::current()?;
     let thread = hub.running()?;
-    (thread.unhooked.get() == 0).then_some(Caller { hub, thread })
+    (thread.unhooked.get() == 0 && !aside::is_aside()).then_some(Caller { hub, thread })
+}
+
+/// Whether a hook for every OS thread may touch what the library keeps: not in a signal handler, which may have
+/// interrupted whoever changes it, nor in the child of a vfork(2), whose descriptors are its own but whose
+/// memory is not.
+#[inline(always)]
+#[allow(dead_code, reason = "for the families that follow descriptors")]
+pub(super) fn may_track() -> bool {
+    !aside::is_aside()
 }
 
 /// What a libc function gives when it has failed and errno says why.
@@ -85,10 +96,18 @@ impl Caller {
 
     /// Runs something that waits, and that a signal may end as it would end libc's wait.
     pub(super) fn heeding<T>(self, heed: Heed, wait: impl FnOnce() -> T) -> T {
-        self.thread.heeds.set(heed);
-        let outcome = wait();
-        self.thread.heeds.set(Heed::None);
-        outcome
+        self.heeding_but(0, heed, wait)
+    }
+
+    /// The same, where some signals are held back for the time of the wait.
+    pub(super) fn heeding_but<T>(
+        self,
+        spared: SignalSet,
+        heed: Heed,
+        wait: impl FnOnce() -> T,
+    ) -> T {
+        let _heeding = self.hub.heed(self.thread, heed, spared);
+        wait()
     }
 }
 

@@ -7,15 +7,17 @@
 //!   everyone else the entry is a jump to the original, with nothing of this library on the stack: what
 //!   unwinds out of the original, as pthread_cancel(3) does, finds the frames that it knows.
 //! * `every name(…) -> result = body;` acts for every OS thread: `body` calls the original itself.
+//! * `bare name(…) -> result = code;` acts for every OS thread too: `code` is the entry itself, not written in Rust.
 //!
 //! Where a function has several names, each has its line: each is bound apart.
 
 use super::elf::Use;
 use super::family::Families;
 use super::original::Original;
-use super::{select, sleep, wait};
+use super::{aside, handlers, select, sleep, wait};
 use libc::{
-    clockid_t, epoll_event, fd_set, nfds_t, pollfd, sigset_t, size_t, timespec, timeval, useconds_t,
+    clockid_t, epoll_event, fd_set, nfds_t, pid_t, pollfd, sigaction, sighandler_t, sigset_t,
+    size_t, timespec, timeval, useconds_t,
 };
 use std::collections::HashMap;
 use std::ffi::{c_int, c_uint, CStr};
@@ -61,6 +63,11 @@ macro_rules! entry {
             unsafe { $body($($argument),*) }
         }
     };
+    (bare $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $code:path) => {
+        // SAFETY: code for the function of this line, which is called as libc declares it.
+        pub(super) const $name: unsafe extern "C-unwind" fn($($type),*) -> $result =
+            unsafe { std::mem::transmute($code as unsafe extern "C" fn()) };
+    };
     (green $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $body:path) => {
         pub(super) unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
             // Apart, so that the entry needs no frame and leaves by a jump.
@@ -82,10 +89,11 @@ macro_rules! entry {
 
 macro_rules! hooks {
     ($($families:ident { $($how:ident $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty = $body:path;)* })*) => {
-        mod places {
+        /// Where they lie.
+        pub(super) mod places {
             #![allow(non_upper_case_globals, reason = "the names of libc")]
             use super::Original;
-            $($(pub(super) static $name: Original = Original::unknown();)*)*
+            $($(pub(in crate::patch) static $name: Original = Original::unknown();)*)*
         }
 
         /// The functions of libc themselves.
@@ -107,6 +115,7 @@ macro_rules! hooks {
             )*)*
         }
 
+        #[allow(non_upper_case_globals, reason = "the names of libc")]
         mod entries {
             use super::*;
             use crate::patch::caller;
@@ -149,5 +158,18 @@ hooks! {
         green epoll_wait(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: c_int) -> c_int = wait::epoll_wait;
         green epoll_pwait(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: c_int, mask: *const sigset_t) -> c_int = wait::epoll_pwait;
         green epoll_pwait2(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int = wait::epoll_pwait2;
+    }
+    ALL {
+        every sigaction(signal: c_int, new: *const sigaction, old: *mut sigaction) -> c_int = handlers::sigaction;
+        every __sigaction(signal: c_int, new: *const sigaction, old: *mut sigaction) -> c_int = handlers::sigaction;
+        every signal(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::signal;
+        every ssignal(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::signal;
+        every bsd_signal(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::signal;
+        every sysv_signal(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::sysv_signal;
+        every __sysv_signal(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::sysv_signal;
+        every sigset(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::sigset;
+        every siginterrupt(signal: c_int, interrupts: c_int) -> c_int = handlers::siginterrupt;
+        bare vfork() -> pid_t = aside::vfork_entry;
+        bare __vfork() -> pid_t = aside::vfork_entry;
     }
 }

@@ -8,7 +8,7 @@
 use super::hooks::originals;
 use super::wait::{said, AT_ONCE};
 use crate::error::Result;
-use crate::hub::adopt;
+use crate::hub::{adopt, SignalSet};
 use crate::net::owned::Owned;
 use crate::sys::signal;
 use libc::sigset_t;
@@ -54,21 +54,26 @@ impl Mask {
         said(unsafe { originals::ppoll(ptr::null_mut(), 0, &AT_ONCE, self.0) }).map(drop)
     }
 
-    /// The signals that it holds back.
-    fn bits(self) -> Option<u64> {
+    /// The signals that do not end the wait. One that the OS thread lets through is handled meanwhile all the
+    /// same, since the others run with the OS thread's mask.
+    pub(super) fn held_back(self) -> SignalSet {
+        self.bits().unwrap_or(0)
+    }
+
+    fn bits(self) -> Option<SignalSet> {
         // SAFETY: null, or read by the kernel before.
         unsafe { self.0.as_ref() }.map(bits)
     }
 }
 
 /// The kernel's own form, which is how a set begins: one bit for each signal, from 1 on.
-fn bits(set: &sigset_t) -> u64 {
+fn bits(set: &sigset_t) -> SignalSet {
     // SAFETY: a set is an array of longs.
     unsafe { *ptr::from_ref(set).cast::<u64>() }
 }
 
 /// What the OS thread holds back now.
-fn blocked() -> u64 {
+fn blocked() -> SignalSet {
     let mut set = MaybeUninit::<sigset_t>::zeroed();
     // SAFETY: only asks, into a valid place; no signals is a valid set too.
     unsafe {

@@ -10,13 +10,17 @@
 //! * `protection` — what the kernel says of the pages in which slots lie.
 //! * `pass` — one walk over all objects: patch, restore, count.
 //! * `caller` — when a hook acts, and what its result looks like to who called libc.
+//! * `aside` — when none acts: in signal handlers, and in the children of vfork(2).
+//! * `handlers` — signal handlers, so that it is known when one runs.
 //!
 //! Then one file per family, of functions that do what libc's do, but wait in the hub: `sleep`;
 //! `wait` and `select`, with the signal masks of `mask`.
 
+mod aside;
 mod caller;
 mod elf;
 mod family;
+mod handlers;
 mod hooks;
 mod mask;
 mod objects;

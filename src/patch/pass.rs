@@ -3,8 +3,10 @@
 //! Nothing is remembered of a slot. What is patched is what leads to a hook now, so that an object which
 //! was unloaded, and another at its place, need no bookkeeping that could be wrong.
 
+use super::aside;
 use super::elf::Range;
 use super::family::Families;
+use super::handlers;
 use super::hooks::{Hook, HOOKS};
 use super::objects::{extent_of, program_is_dynamic, walk, Object, Plan, Wanted};
 use super::original;
@@ -25,6 +27,7 @@ static WALK: Mutex<()> = Mutex::new(());
 
 fn lock() -> MutexGuard<'static, ()> {
     hub::watch_forks(watch_fork);
+    hub::watch_forks(aside::watch_fork);
     WALK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -59,7 +62,9 @@ const REPEATS: usize = 4;
 pub(crate) fn patch(families: Families) -> Result<usize> {
     ENABLED.fetch_or(families.flags(), Ordering::Relaxed);
     // SAFETY: no handle.
-    unsafe { run(Wanted::Every, Aim::Patch(families)) }.map(|(changed, _)| changed)
+    let (changed, _) = unsafe { run(Wanted::Every, Aim::Patch(families)) }?;
+    handlers::wrap_all();
+    Ok(changed)
 }
 
 /// Patches one object, which must be there and not one that is left alone.
@@ -70,7 +75,10 @@ pub(crate) unsafe fn patch_one(wanted: Wanted<'_>, families: Families) -> Result
     // SAFETY: the caller vouches for the handle.
     match unsafe { run(wanted, Aim::Patch(families)) }? {
         (_, 0) => Err(Error::ENOENT),
-        (changed, _) => Ok(changed),
+        (changed, _) => {
+            handlers::wrap_all();
+            Ok(changed)
+        }
     }
 }
 
@@ -78,7 +86,9 @@ pub(crate) unsafe fn patch_one(wanted: Wanted<'_>, families: Families) -> Result
 pub(crate) fn unpatch() -> Result<usize> {
     ENABLED.store(0, Ordering::Relaxed);
     // SAFETY: no handle.
-    unsafe { run(Wanted::Every, Aim::Restore) }.map(|(changed, _)| changed)
+    let (changed, _) = unsafe { run(Wanted::Every, Aim::Restore) }?;
+    handlers::unwrap_all();
+    Ok(changed)
 }
 
 /// The slots that were changed, and the objects that were meant.

@@ -42,6 +42,7 @@ pub(super) fn wait_for(
     mask: Mask,
     mut ask: impl FnMut() -> Result<c_int>,
 ) -> Result<Found> {
+    let mut ask = || caller.hub.claiming(&mut ask, |answer| *answer == Err(Error::EINTR));
     let ready = ask()?;
     if ready != 0 || span == 0 {
         // Also for who polls in a loop: the others must run.
@@ -52,7 +53,7 @@ pub(super) fn wait_for(
         return Err(Error::ECANCELED);
     }
     let deadline = clock::after_ns(span);
-    let waited = caller.heeding(Heed::Every, || {
+    let waited = caller.heeding_but(mask.held_back(), Heed::Every, || {
         let watched = match mask.watch_opened() {
             Ok(signals) => {
                 let signals_fd = signals.iter().map(|signals| signals.fd());

@@ -51,3 +51,18 @@ pub(crate) fn take(fd: c_int) -> Result<Arrival> {
         value: info.ssi_ptr,
     })
 }
+
+/// The alternate stack of this OS thread, on which signals are handled that ask for it. Async-signal-safe.
+pub(crate) fn alternate_stack() -> std::ops::Range<usize> {
+    let mut found = MaybeUninit::<libc::stack_t>::zeroed();
+    // SAFETY: only asks, into a valid place; all zeroes is no stack.
+    let found = unsafe {
+        libc::sigaltstack(std::ptr::null(), found.as_mut_ptr());
+        found.assume_init()
+    };
+    if found.ss_flags & libc::SS_DISABLE != 0 {
+        return 0..0;
+    }
+    let start = found.ss_sp as usize;
+    start..start.saturating_add(found.ss_size)
+}

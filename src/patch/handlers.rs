@@ -1,0 +1,278 @@
+//! Signal handlers, called through an entry of ours, so that it is known when one runs and that one has run.
+//!
+//! Handlers are numbered as they come, for ever, and each number has two entries, which differ in what
+//! they say of SA_RESTART. The kernel has the entry, and all else as it was given: flags, mask, and
+//! whether the handler is one of three arguments. So an action changes in one step, as it did before, and
+//! what the kernel tells of it leads back to the handler. Nothing locks: sigaction(2) may be
+//! called by a handler.
+
+use super::aside::{self, Record};
+use super::hooks::originals;
+use crate::hub;
+use libc::{sighandler_t, siginfo_t};
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+type Handler = unsafe extern "C-unwind" fn(c_int, *mut siginfo_t, *mut c_void);
+
+/// Different handlers of one process. What comes later is left alone.
+const MOST: usize = 256;
+/// The size of an entry's code.
+const STRIDE: usize = 16;
+const LAST_SIGNAL: c_int = 64;
+
+static HANDLERS: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
+
+/// Signals for which signal(2) is to leave SA_RESTART out: siginterrupt(3).
+static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
+
+/// signal.h; not actions, but neither handlers.
+const SIG_HOLD: sighandler_t = 2;
+
+/// What an instruction has caused is part of the code that runs, and ends no wait.
+fn is_wrapped(signal: c_int) -> bool {
+    let faults =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+    (1..=LAST_SIGNAL).contains(&signal) && !faults.contains(&signal)
+}
+
+extern "C" {
+    static greenhub_handler_entries: [[[u8; STRIDE]; 2]; MOST];
+}
+
+fn entry(number: usize, restarts: bool) -> sighandler_t {
+    // SAFETY: only the address is taken, inside the table.
+    unsafe { &raw const greenhub_handler_entries[number][usize::from(restarts)] as sighandler_t }
+}
+
+/// The number of the handler behind an entry of ours.
+fn number_of(action: sighandler_t) -> Option<usize> {
+    let offset = action.checked_sub(entry(0, false))?;
+    (offset < 2 * MOST * STRIDE && offset % STRIDE == 0).then_some(offset / (2 * STRIDE))
+}
+
+/// What is to be called, for what the kernel has.
+fn unwrapped(action: sighandler_t) -> sighandler_t {
+    number_of(action).map_or(action, |number| HANDLERS[number].load(Ordering::Acquire))
+}
+
+/// What the kernel is to have, for what is to be called.
+fn wrapped(action: sighandler_t, restarts: bool) -> sighandler_t {
+    let action = unwrapped(action);
+    if [libc::SIG_DFL, libc::SIG_IGN, SIG_HOLD, libc::SIG_ERR].contains(&action) {
+        return action;
+    }
+    for (number, place) in HANDLERS.iter().enumerate() {
+        let known = match place.load(Ordering::Acquire) {
+            0 => match place.compare_exchange(0, action, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => action,
+                Err(known) => known,
+            },
+            known => known,
+        };
+        if known == action {
+            return entry(number, restarts);
+        }
+    }
+    action
+}
+
+/// Every entry leads here, with all that the kernel has given it, and with its place in the table. It has no
+/// destructor: handlers are left by siglongjmp(3).
+unsafe extern "C-unwind" fn handle(
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+    place: u32,
+) {
+    let handler = HANDLERS[place as usize / 2].load(Ordering::Acquire);
+    // SAFETY: what was given to sigaction(2); one that takes fewer arguments leaves the others alone.
+    let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
+    if aside::is_vforked() {
+        // SAFETY: as the kernel calls it.
+        return unsafe { handler(signal, info, context) };
+    }
+    let mut record = Record::new();
+    aside::enter(&mut record);
+    // First, since the handler may not come back. Nobody looks before it has.
+    hub::signal_handled(signal as u32, place % 2 != 0);
+    // SAFETY: as above.
+    unsafe { handler(signal, info, context) };
+    aside::leave(&record);
+}
+
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".pushsection .text.greenhub_handlers, \"ax\", @progbits",
+    ".hidden greenhub_handler_entries",
+    ".globl greenhub_handler_entries",
+    ".type greenhub_handler_entries, @function",
+    ".balign 16",
+    "greenhub_handler_entries:",
+    ".cfi_startproc",
+    ".cfi_signal_frame",
+    ".set greenhub_place, 0",
+    ".rept {entries}",
+    ".balign 16",
+    "endbr64",
+    "mov ecx, offset greenhub_place",
+    "jmp {handle}",
+    ".set greenhub_place, greenhub_place + 1",
+    ".endr",
+    ".cfi_endproc",
+    ".size greenhub_handler_entries, . - greenhub_handler_entries",
+    ".popsection",
+    entries = const 2 * MOST,
+    handle = sym handle,
+);
+
+#[cfg(target_arch = "aarch64")]
+std::arch::global_asm!(
+    ".pushsection .text.greenhub_handlers, \"ax\", %progbits",
+    ".hidden greenhub_handler_entries",
+    ".globl greenhub_handler_entries",
+    ".type greenhub_handler_entries, %function",
+    ".balign 16",
+    "greenhub_handler_entries:",
+    ".cfi_startproc",
+    ".set greenhub_place, 0",
+    ".rept {entries}",
+    ".balign 16",
+    "hint 34", // bti c
+    "mov w3, #greenhub_place",
+    "b {handle}",
+    ".set greenhub_place, greenhub_place + 1",
+    ".endr",
+    ".cfi_endproc",
+    ".size greenhub_handler_entries, . - greenhub_handler_entries",
+    ".popsection",
+    entries = const 2 * MOST,
+    handle = sym handle,
+);
+
+/// # Safety
+/// As sigaction(2).
+pub(super) unsafe fn sigaction(
+    signal: c_int,
+    new: *const libc::sigaction,
+    old: *mut libc::sigaction,
+) -> c_int {
+    let mut changed = MaybeUninit::<libc::sigaction>::uninit();
+    let mut given = new;
+    if !new.is_null() && is_wrapped(signal) && !aside::is_vforked() {
+        // SAFETY: the caller vouches for it.
+        let mut action = unsafe { *new };
+        let restarts = action.sa_flags & libc::SA_RESTART != 0;
+        action.sa_sigaction = wrapped(action.sa_sigaction, restarts);
+        given = changed.write(action);
+    }
+    // SAFETY: as above.
+    let outcome = unsafe { originals::sigaction(signal, given, old) };
+    if outcome == 0 && !old.is_null() {
+        // SAFETY: as above; written just now.
+        unsafe { (*old).sa_sigaction = unwrapped((*old).sa_sigaction) };
+    }
+    outcome
+}
+
+/// One of the older functions, which take the handler alone and give the one before.
+fn install(
+    signal: c_int,
+    action: sighandler_t,
+    restarts: bool,
+    original: impl FnOnce(sighandler_t) -> sighandler_t,
+) -> sighandler_t {
+    let wrap = is_wrapped(signal) && !aside::is_vforked();
+    unwrapped(original(if wrap { wrapped(action, restarts) } else { action }))
+}
+
+/// # Safety
+/// As signal(2).
+pub(super) unsafe fn signal(signal: c_int, action: sighandler_t) -> sighandler_t {
+    let interrupts = is_wrapped(signal) && INTERRUPTING.load(Ordering::Relaxed) & bit(signal) != 0;
+    // SAFETY: the caller vouches for the handler.
+    install(signal, action, !interrupts, |action| unsafe { originals::signal(signal, action) })
+}
+
+/// # Safety
+/// As sysv_signal(3).
+pub(super) unsafe fn sysv_signal(signal: c_int, action: sighandler_t) -> sighandler_t {
+    // SAFETY: the caller vouches for the handler.
+    install(signal, action, false, |action| unsafe { originals::sysv_signal(signal, action) })
+}
+
+/// # Safety
+/// As sigset(3).
+pub(super) unsafe fn sigset(signal: c_int, action: sighandler_t) -> sighandler_t {
+    // SAFETY: the caller vouches for the handler.
+    install(signal, action, false, |action| unsafe { originals::sigset(signal, action) })
+}
+
+/// # Safety
+/// As siginterrupt(3).
+pub(super) unsafe fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {
+    // SAFETY: takes no pointer.
+    let outcome = unsafe { originals::siginterrupt(signal, interrupts) };
+    if outcome == 0 && is_wrapped(signal) && !aside::is_vforked() {
+        match interrupts {
+            0 => INTERRUPTING.fetch_and(!bit(signal), Ordering::Relaxed),
+            _ => INTERRUPTING.fetch_or(bit(signal), Ordering::Relaxed),
+        };
+        // The flag has changed, the entry not yet.
+        change(signal, |action| {
+            number_of(action.sa_sigaction)?;
+            let restarts = action.sa_flags & libc::SA_RESTART != 0;
+            Some(wrapped(action.sa_sigaction, restarts))
+        });
+    }
+    outcome
+}
+
+fn bit(signal: c_int) -> u64 {
+    1 << (signal - 1)
+}
+
+/// Wraps what was installed before anything was patched.
+pub(super) fn wrap_all() {
+    for signal in (1..=LAST_SIGNAL).filter(|signal| is_wrapped(*signal)) {
+        change(signal, |action| {
+            Some(wrapped(action.sa_sigaction, action.sa_flags & libc::SA_RESTART != 0))
+        });
+    }
+}
+
+/// Gives the kernel the handlers themselves.
+pub(super) fn unwrap_all() {
+    for signal in (1..=LAST_SIGNAL).filter(|signal| is_wrapped(*signal)) {
+        change(signal, |action| Some(unwrapped(action.sa_sigaction)));
+    }
+}
+
+/// Exchanges the handler of a signal, all else as it is. Not in one step: if another OS thread has installed
+/// something in between, that stays, exchanged.
+fn change(signal: c_int, exchange: impl Fn(&libc::sigaction) -> Option<sighandler_t>) {
+    let mut found = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: only asks, into a valid place.
+    if unsafe { libc::sigaction(signal, ptr::null(), found.as_mut_ptr()) } != 0 {
+        return;
+    }
+    for _ in 0..4 {
+        // SAFETY: all zeroes is valid, and the kernel has written it.
+        let mut action = unsafe { found.assume_init() };
+        let before = action.sa_sigaction;
+        match exchange(&action) {
+            Some(other) if other != before => action.sa_sigaction = other,
+            _ => return,
+        }
+        let installed = action.sa_sigaction;
+        // SAFETY: an action that was there, but for the handler, which does the same.
+        unsafe { libc::sigaction(signal, &action, found.as_mut_ptr()) };
+        // SAFETY: as above.
+        let replaced = unsafe { found.assume_init_ref() }.sa_sigaction;
+        if replaced == before || replaced == installed {
+            return;
+        }
+    }
+}
