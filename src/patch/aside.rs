@@ -8,6 +8,7 @@ use super::hooks;
 use crate::hub::{self, Moment};
 use crate::sys::signal::alternate_stack;
 use crate::sys::tls;
+use std::cell::Cell;
 use std::hint::black_box;
 use std::ptr;
 
@@ -47,6 +48,12 @@ fn look() -> bool {
     if is_vforked() {
         return true;
     }
+    let local = Cell::new(0u8);
+    is_handling_at(ptr::from_ref(black_box(&local)) as usize)
+}
+
+/// Whether what runs with its stack at `here` is in a handler. Forgets those that it is not in.
+fn is_handling_at(here: usize) -> bool {
     let words = tls::words();
     loop {
         let word = words.aside.get();
@@ -57,7 +64,7 @@ fn look() -> bool {
             return false;
         }
         let frame = word & !FORKED;
-        match standing(frame, words.owner.get()) {
+        match standing(here, frame, words.owner.get()) {
             Standing::Inside => return true,
             Standing::Left => words.aside.set(word & FORKED),
             // SAFETY: its mark was found just now, in a frame of this OS thread.
@@ -66,7 +73,16 @@ fn look() -> bool {
     }
 }
 
-/// Where the caller is, seen from a handler.
+/// Longjmp(3) is about to go to a frame with the stack at `to`. It is told where it is called through a link
+/// table; otherwise the mark tells later, unless what is called then lies deeper, and has left it as it was.
+#[inline(always)]
+pub(super) fn jump(to: impl FnOnce() -> usize) {
+    if tls::is_aside() && !is_vforked() {
+        is_handling_at(to());
+    }
+}
+
+/// Where somebody is, seen from a handler.
 enum Standing {
     Inside,
     /// Outside, by siglongjmp(3): nothing is known of who was interrupted.
@@ -75,8 +91,7 @@ enum Standing {
     LeftTo,
 }
 
-fn standing(frame: usize, owner: u64) -> Standing {
-    let here = ptr::from_ref(black_box(&0u8)) as usize;
+fn standing(here: usize, frame: usize, owner: u64) -> Standing {
     if running() != owner {
         // No other one runs before a handler is done. Its stack may be gone.
         return Standing::Left;

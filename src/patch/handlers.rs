@@ -210,6 +210,64 @@ pub(super) unsafe fn sigset(signal: c_int, action: sighandler_t) -> sighandler_t
     install(signal, action, false, |action| unsafe { originals::sigset(signal, action) })
 }
 
+/// Where longjmp(3) will put the stack: inside the handler that calls it, or out of it.
+///
+/// # Safety
+/// `buffer` was filled by setjmp(3).
+#[cfg(target_arch = "x86_64")]
+unsafe fn target(buffer: *const u64) -> usize {
+    let mut stack = 0;
+    // SAFETY: glibc's own form: the stack pointer is the seventh word, rotated and mixed with the guard that
+    // lies in each thread's control block (sysdeps/x86_64/pointer_guard.h).
+    unsafe {
+        std::arch::asm!(
+            "mov {stack}, qword ptr [{buffer} + 48]",
+            "ror {stack}, 17",
+            "xor {stack}, qword ptr fs:[48]",
+            buffer = in(reg) buffer,
+            stack = inout(reg) stack,
+            options(readonly, nostack)
+        );
+    }
+    stack
+}
+
+/// Taken to be out of every handler: where the guard lies is the loader's secret.
+///
+/// # Safety
+/// None.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn target(_: *const u64) -> usize {
+    usize::MAX
+}
+
+/// # Safety
+/// As longjmp(3).
+pub(super) unsafe fn longjmp(buffer: *mut u64, value: c_int) -> ! {
+    // SAFETY: the caller vouches for the buffer.
+    aside::jump(|| unsafe { target(buffer) });
+    // SAFETY: as above. No frame that it leaves has a destructor.
+    unsafe { originals::longjmp(buffer, value) }
+}
+
+/// # Safety
+/// As siglongjmp(3).
+pub(super) unsafe fn siglongjmp(buffer: *mut u64, value: c_int) -> ! {
+    // SAFETY: as in `longjmp`.
+    aside::jump(|| unsafe { target(buffer) });
+    // SAFETY: as in `longjmp`.
+    unsafe { originals::siglongjmp(buffer, value) }
+}
+
+/// # Safety
+/// As longjmp(3).
+pub(super) unsafe fn longjmp_chk(buffer: *mut u64, value: c_int) -> ! {
+    // SAFETY: as in `longjmp`.
+    aside::jump(|| unsafe { target(buffer) });
+    // SAFETY: as in `longjmp`; it makes sure that the jump goes outward.
+    unsafe { originals::__longjmp_chk(buffer, value) }
+}
+
 /// # Safety
 /// As siginterrupt(3).
 pub(super) unsafe fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int {

@@ -169,6 +169,10 @@ hooks! {
         every __sysv_signal(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::sysv_signal;
         every sigset(signal: c_int, action: sighandler_t) -> sighandler_t = handlers::sigset;
         every siginterrupt(signal: c_int, interrupts: c_int) -> c_int = handlers::siginterrupt;
+        every longjmp(buffer: *mut u64, value: c_int) -> ! = handlers::longjmp;
+        every _longjmp(buffer: *mut u64, value: c_int) -> ! = handlers::longjmp;
+        every siglongjmp(buffer: *mut u64, value: c_int) -> ! = handlers::siglongjmp;
+        every __longjmp_chk(buffer: *mut u64, value: c_int) -> ! = handlers::longjmp_chk;
         bare vfork() -> pid_t = aside::vfork_entry;
         bare __vfork() -> pid_t = aside::vfork_entry;
     }
