@@ -21,6 +21,12 @@ impl Link {
         Link { prev: Cell::new(UNQUEUED), next: Cell::new(ptr::null()) }
     }
 
+    /// Takes the link for one that stands nowhere, whatever its list holds: in the child of a fork, where
+    /// nobody looks at the list any more.
+    pub(crate) fn forget(&self) {
+        self.prev.set(UNQUEUED);
+    }
+
     /// Whether the link stands in some list.
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {
@@ -87,6 +93,25 @@ impl List {
         self.last.set(link);
     }
 
+    /// Puts `link` before all others.
+    ///
+    /// # Safety
+    /// As `push_back`.
+    pub(crate) unsafe fn push_front(&self, link: *const Link) {
+        let first = self.first.get();
+        // SAFETY: the caller vouches for `link`; `first` was vouched for when it was pushed.
+        unsafe {
+            debug_assert!(!(*link).is_queued());
+            (*link).prev.set(ptr::null());
+            (*link).next.set(first);
+            match first.as_ref() {
+                Some(first) => first.prev.set(link),
+                None => self.last.set(link),
+            }
+        }
+        self.first.set(link);
+    }
+
     /// Takes the oldest link out; null when there is none.
     #[inline]
     pub(crate) fn pop_front(&self) -> *const Link {
@@ -140,6 +165,12 @@ mod tests {
         }
         assert!(!links[1].is_queued() && links[2].is_queued());
         assert_eq!(list.pop_front(), &links[0] as *const Link);
+        // SAFETY: it stands in no list.
+        unsafe { list.push_front(&links[3]) };
+        assert_eq!(list.pop_front(), &links[3] as *const Link);
+        // SAFETY: as above.
+        unsafe { list.push_front(&links[1]) };
+        assert_eq!(list.pop_front(), &links[1] as *const Link);
         assert_eq!(list.pop_front(), &links[2] as *const Link);
         assert!(list.is_empty() && list.pop_front().is_null());
     }

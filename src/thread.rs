@@ -64,6 +64,8 @@ pub(crate) enum Reason {
     Lock(usize),
     /// A channel, an event or its like, which any OS thread may act on: its handle.
     Object(usize),
+    /// A semaphore of libc's, which anybody may post.
+    Semaphore,
     /// One of several channels and descriptors.
     Select(usize),
     /// An answer from another OS thread.

@@ -244,6 +244,15 @@ impl Remote {
         self.send(Message::Wake { id, ticket });
     }
 
+    /// As `send_wake`, without allocating; false when too many such messages are pending.
+    pub(super) fn post_wake(&self, id: Id, ticket: u32) -> bool {
+        let posted = self.inbox.push(Message::Wake { id, ticket });
+        if posted {
+            self.wake();
+        }
+        posted
+    }
+
     /// Sends a message that must arrive if the hub lives; false if it does not. Allocates.
     ///
     /// Looks again afterwards: a hub that goes makes its handle stale first and drops its messages then,

@@ -111,6 +111,7 @@ fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) 
                     write!(text, "waits for {}", object(handle, label_of))
                 }
                 Reason::Select(count) => write!(text, "selects among {count}"),
+                Reason::Semaphore => write!(text, "waits for a semaphore of libc's"),
                 Reason::Answer => write!(text, "waits for another OS thread"),
                 Reason::Drain => write!(text, "waits for all others to end"),
             };

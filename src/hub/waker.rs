@@ -79,6 +79,12 @@ impl Waker {
         }
     }
 
+    /// Ends the wait if it has not ended yet, from wherever: it neither allocates nor locks, nor touches
+    /// what a signal handler may have interrupted. False where too much is on its way to the hub.
+    pub(crate) fn wake_by_mail(self) -> bool {
+        self.remote.post_wake(self.id, self.ticket)
+    }
+
     /// Ends the wait if it has not ended yet.
     pub(crate) fn wake(self) {
         match current() {

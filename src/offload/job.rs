@@ -40,7 +40,7 @@ impl<T, W: FnOnce() -> T> Job<W, T> {
     }
 
     /// The work; `None` if the waiter has left between the queue and here.
-    fn begin(&self) -> Option<W> {
+    pub(super) fn begin(&self) -> Option<W> {
         let mut stage = self.lock();
         match mem::replace(&mut *stage, Stage::Running) {
             Stage::Waiting(work) => Some(work),
@@ -62,9 +62,9 @@ impl<T, W: FnOnce() -> T> Job<W, T> {
     }
 }
 
-impl<T: Send, W: FnOnce() -> T + Send> Run for Job<W, T> {
-    fn run(&self) {
-        let Some(work) = self.begin() else { return };
+impl<T, W: FnOnce() -> T> Job<W, T> {
+    /// Does what `begin` gave.
+    pub(super) fn carry_out(&self, work: W) {
         let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| Error::PANIC);
         let mut stage = self.lock();
         if matches!(*stage, Stage::Running) {
@@ -76,6 +76,14 @@ impl<T: Send, W: FnOnce() -> T + Send> Run for Job<W, T> {
             // Unlocked before the result goes: its owner's function may take its time.
             drop(stage);
             drop(result);
+        }
+    }
+}
+
+impl<T: Send, W: FnOnce() -> T + Send> Run for Job<W, T> {
+    fn run(&self) {
+        if let Some(work) = self.begin() {
+            self.carry_out(work);
         }
     }
 }

@@ -19,9 +19,12 @@ pub(crate) use limits::Wish;
 pub(crate) use pool::Stats;
 pub(crate) use queue::Purpose;
 
-use crate::clock::Nanos;
+pub(crate) use crate::sys::os_thread::Signals;
+
+use crate::clock::{Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub::enter;
+use crate::sys::os_thread;
 use crate::thread::{Reason, Wake};
 use job::Job;
 use std::sync::Arc;
@@ -67,14 +70,48 @@ where
         return result;
     }
     pool.withdraw(manner.purpose, ticket);
-    Err(match wake {
+    Err(failure(wake))
+}
+
+/// Why there is no result.
+fn failure(wake: Wake) -> Error {
+    match wake {
         Wake::Canceled => Error::ECANCELED,
         Wake::TimedOut => Error::ETIMEDOUT,
         Wake::Deadlock => Error::DEADLOCK,
         Wake::Interrupted => Error::EINTR,
         // Only the job's end uses the waker.
         Wake::Ready => Error::PANIC,
-    })
+    }
+}
+
+/// Runs `work` on an OS thread of its own and waits for what it gives, as `call` does. For what waits as
+/// long as another program pleases: a few of those would fill the pool, and keep files and names waiting.
+/// The thread costs little beside the other program.
+///
+/// The work is done, also when the waiter leaves or was cancelled before, unless no thread can be made.
+pub(crate) fn call_apart<T, W>(name: &str, signals: Signals, work: W) -> Result<T>
+where
+    T: Send + 'static,
+    W: FnOnce() -> T + Send + 'static,
+{
+    let hub = enter()?;
+    let thread = hub.running().ok_or(Error::NOT_GREEN)?;
+    let job = Arc::new(Job::new(work, hub.waker(thread)));
+    let work = job.begin().ok_or(Error::PANIC)?;
+    let running = Arc::clone(&job);
+    if let Err(error) = os_thread::start_with(name, signals, move || running.carry_out(work)) {
+        hub.void_wakers(thread);
+        return Err(error);
+    }
+    let wake = match thread.is_interrupted() {
+        false => hub.park_for_waker(thread, Reason::Answer, NEVER),
+        true => {
+            hub.void_wakers(thread);
+            Wake::Canceled
+        }
+    };
+    job.leave().unwrap_or_else(|| Err(failure(wake)))
 }
 
 /// Sets how large the pool may grow, for what is under way too.

@@ -14,13 +14,10 @@
 use super::elf::Use;
 use super::family::Families;
 use super::original::Original;
-use super::{aside, handlers, select, sleep, wait};
-use libc::{
-    clockid_t, epoll_event, fd_set, nfds_t, pid_t, pollfd, sigaction, sighandler_t, sigset_t,
-    size_t, timespec, timeval, useconds_t,
-};
+use super::{aside, command, handlers, process, select, semaphore, sleep, wait};
+use libc::{clockid_t, epoll_event, fd_set, id_t, idtype_t, nfds_t, pid_t, pollfd, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t, timespec, timeval, useconds_t};
 use std::collections::HashMap;
-use std::ffi::{c_int, c_uint, CStr};
+use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
 use std::sync::OnceLock;
 
 /// One hooked function.
@@ -175,5 +172,22 @@ hooks! {
         every __longjmp_chk(buffer: *mut u64, value: c_int) -> ! = handlers::longjmp_chk;
         bare vfork() -> pid_t = aside::vfork_entry;
         bare __vfork() -> pid_t = aside::vfork_entry;
+    PROCESS {
+        green waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t = process::waitpid;
+        green __waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t = process::waitpid;
+        green wait(status: *mut c_int) -> pid_t = process::wait;
+        green __wait(status: *mut c_int) -> pid_t = process::wait;
+        green wait3(status: *mut c_int, options: c_int, usage: *mut rusage) -> pid_t = process::wait3;
+        green wait4(pid: pid_t, status: *mut c_int, options: c_int, usage: *mut rusage) -> pid_t = process::wait4;
+        green waitid(kind: idtype_t, id: id_t, info: *mut siginfo_t, options: c_int) -> c_int = process::waitid;
+        every system(command: *const c_char) -> c_int = command::system;
+        green pclose(stream: *mut c_void) -> c_int = command::pclose;
+    }
+
+    LOCKS {
+        green sem_wait(semaphore: *mut sem_t) -> c_int = semaphore::sem_wait;
+        green sem_timedwait(semaphore: *mut sem_t, time: *const timespec) -> c_int = semaphore::sem_timedwait;
+        green sem_clockwait(semaphore: *mut sem_t, clock: clockid_t, time: *const timespec) -> c_int = semaphore::sem_clockwait;
+        every sem_post(semaphore: *mut sem_t) -> c_int = semaphore::sem_post;
     }
 }

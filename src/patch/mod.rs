@@ -15,9 +15,11 @@
 //!
 //! Then one file per family, of functions that do what libc's do, but wait in the hub: `sleep`;
 //! `wait` and `select`, with the signal masks of `mask`.
+//! `process` and `command`; `semaphore`, with `posts` and `patience`.
 
 mod aside;
 mod caller;
+mod command;
 mod elf;
 mod family;
 mod handlers;
@@ -26,8 +28,12 @@ mod mask;
 mod objects;
 mod original;
 mod pass;
+mod patience;
+mod posts;
+mod process;
 mod protection;
 mod select;
+mod semaphore;
 mod sleep;
 mod slots;
 mod wait;

@@ -7,11 +7,11 @@ use crate::error::{Error, Result};
 use libc::{clockid_t, timespec, useconds_t};
 use std::ffi::{c_int, c_uint};
 
-const SECOND: Nanos = 1_000_000_000;
+pub(super) const SECOND: Nanos = 1_000_000_000;
 
 /// How long one sleep towards a time of a clock that may be set is at most: the clock is looked at again
 /// after it.
-const SLICE: Nanos = SECOND;
+pub(super) const SLICE: Nanos = SECOND;
 
 /// A span of time as sleeping functions take it; past the end of time it saturates.
 pub(super) fn span(wish: &timespec) -> Result<Nanos> {
@@ -116,7 +116,7 @@ fn until(caller: Caller, clock: clockid_t, time: Nanos) -> Result<()> {
     }
 }
 
-fn reading(clock: clockid_t) -> Nanos {
+pub(super) fn reading(clock: clockid_t) -> Nanos {
     let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a valid place; the clock is one of those that every kernel has.
     unsafe { libc::clock_gettime(clock, &mut time) };

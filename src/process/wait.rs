@@ -10,8 +10,8 @@ use std::ffi::c_int;
 
 /// What no descriptor tells of is asked for again after this long, then after twice as long, up to the
 /// longest.
-const SHORTEST_PAUSE: Nanos = 1_000_000;
-const LONGEST_PAUSE: Nanos = 32_000_000;
+pub(crate) const SHORTEST_PAUSE: Nanos = 1_000_000;
+pub(crate) const LONGEST_PAUSE: Nanos = 32_000_000;
 
 /// Collects a child: its id and its status, or the id 0 where WNOHANG forbids to wait.
 pub(crate) fn wait(pid: c_int, options: c_int, deadline: Nanos) -> Result<(c_int, c_int)> {
@@ -46,7 +46,7 @@ pub(crate) fn wait(pid: c_int, options: c_int, deadline: Nanos) -> Result<(c_int
 
 /// A descriptor that tells of a child's end. There is none for any child of several, none before Linux
 /// 5.3, and none at the limit on descriptors.
-fn watch(pid: c_int) -> Option<Owned> {
+pub(crate) fn watch(pid: c_int) -> Option<Owned> {
     if pid <= 0 {
         return None;
     }

@@ -12,12 +12,31 @@ const STACK: usize = 8 << 20;
 const OF_FAULTS: [std::ffi::c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
+/// Which signals of the host's an OS thread takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signals {
+    None,
+    /// Those that its maker takes: for what hands its mask on to a child process.
+    OfMaker,
+}
+
 /// Starts an OS thread, which goes on by itself when the answer is dropped. It takes none of the host's
 /// signals.
 pub(crate) fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    start_with(name, Signals::None, body)
+}
+
+pub(crate) fn start_with(
+    name: &str,
+    signals: Signals,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>> {
     let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK);
-    // A new thread inherits the mask: set in itself, a signal could come before.
-    let started = with_signals_blocked(|| builder.spawn(body));
+    let started = match signals {
+        // A new thread inherits the mask: set in itself, a signal could come before.
+        Signals::None => with_signals_blocked(|| builder.spawn(body)),
+        Signals::OfMaker => builder.spawn(body),
+    };
     started.map_err(|error| Error::from_io(&error))
 }
 
