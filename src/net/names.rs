@@ -19,15 +19,36 @@ const LONGEST: usize = 4096;
 /// What fits into a question (RFC 1035 section 2.3.4), with the dot at its end.
 const MOST_OF_A_NAME: usize = 254;
 
-/// The code of an EAI number, which is negative on some systems and positive on others. That of
-/// EAI_SYSTEM is errno's, unless that says nothing, or what a wait's own end would say.
-fn failure(eai: c_int, number: c_int) -> Error {
-    match number {
-        libc::ETIMEDOUT | libc::ECANCELED | 0 => {}
-        _ if eai == libc::EAI_SYSTEM => return Error::errno(number),
-        _ => {}
+/// What the resolver says when it finds nothing: an EAI number, and errno.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure {
+    pub(crate) eai: c_int,
+    pub(crate) errno: c_int,
+}
+
+impl Failure {
+    fn now(eai: c_int) -> Failure {
+        Failure { eai, errno: errno::last() }
     }
-    Error::of_eai(eai)
+
+    /// The code of an EAI number, which is negative on some systems and positive on others. That of
+    /// EAI_SYSTEM is errno's, unless that says nothing, or what a wait's own end would say.
+    fn error(self) -> Error {
+        match self.errno {
+            libc::ETIMEDOUT | libc::ECANCELED | 0 => {}
+            number if self.eai == libc::EAI_SYSTEM => return Error::errno(number),
+            _ => {}
+        }
+        Error::of_eai(self.eai)
+    }
+}
+
+/// Does on the pool what asks the resolver.
+pub(crate) fn ask<T: Send + 'static>(
+    deadline: Nanos,
+    question: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    offload::call(NAME, deadline, question)
 }
 
 /// Whether a host that is no numeric address can be a name, so that asking for it makes sense. The last
@@ -97,14 +118,15 @@ pub(crate) fn addresses(
     deadline: Nanos,
 ) -> Result<Addresses> {
     let (node, service) = (node.map(CStr::to_owned), service.map(CStr::to_owned));
-    offload::call(NAME, deadline, move || look_up(node, service, hints))?
+    ask(deadline, move || look_up(node, service, hints))?.map_err(Failure::error)
 }
 
-fn look_up(
+/// Asks the resolver itself, and waits for it.
+pub(crate) fn look_up(
     node: Option<CString>,
     service: Option<CString>,
     hints: Option<Hints>,
-) -> Result<Addresses> {
+) -> std::result::Result<Addresses, Failure> {
     let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
     let hints = hints.map(|wish| {
         // SAFETY: all zeroes is a valid addrinfo.
@@ -121,7 +143,7 @@ fn look_up(
     let eai = unsafe { libc::getaddrinfo(pointer(&node), pointer(&service), wish, &mut list) };
     match eai {
         0 => Ok(Addresses(list)),
-        eai => Err(failure(eai, errno::last())),
+        eai => Err(Failure::now(eai)),
     }
 }
 
@@ -139,14 +161,15 @@ pub(crate) fn names(
     flags: c_int,
     deadline: Nanos,
 ) -> Result<Names> {
-    offload::call(NAME, deadline, move || look_back(&address, rooms, flags))?
+    ask(deadline, move || look_back(&address, rooms, flags))?.map_err(Failure::error)
 }
 
-fn look_back(
+/// Asks the resolver itself, and waits for it.
+pub(crate) fn look_back(
     address: &Address,
     (host, service): (Option<usize>, Option<usize>),
     flags: c_int,
-) -> Result<Names> {
+) -> std::result::Result<Names, Failure> {
     let room = |wish: Option<usize>| wish.map(|length| vec![0_u8; length.min(LONGEST)]);
     let mut names = Names { host: room(host), service: room(service) };
     let place = |name: &mut Option<Vec<u8>>| match name {
@@ -168,7 +191,7 @@ fn look_back(
         )
     };
     if eai != 0 {
-        return Err(failure(eai, errno::last()));
+        return Err(Failure::now(eai));
     }
     for name in [&mut names.host, &mut names.service].into_iter().flatten() {
         let end = name.iter().position(|byte| *byte == 0).map_or(name.len(), |zero| zero + 1);
@@ -194,6 +217,7 @@ mod tests {
 
     #[test]
     fn failures_keep_their_number_or_the_systems() {
+        let failure = |eai, errno| Failure { eai, errno }.error();
         assert_eq!(failure(libc::EAI_NONAME, libc::ENOENT), Error::of_code(-10102));
         assert_eq!(failure(libc::EAI_SYSTEM, libc::EMFILE), Error::EMFILE);
         assert_eq!(failure(libc::EAI_SYSTEM, libc::ETIMEDOUT), Error::of_code(-10111));

@@ -36,8 +36,13 @@ pub(super) fn may_track() -> bool {
 }
 
 /// What a libc function gives when it has failed and errno says why.
-pub(super) trait Answer {
+pub(super) trait Answer: Sized {
     const FAILED: Self;
+
+    /// For functions whose result tells the errno as well.
+    fn failed(_number: c_int) -> Self {
+        Self::FAILED
+    }
 }
 
 impl Answer for c_int {
@@ -76,9 +81,10 @@ impl Caller {
         };
         // Who repeats a call that fails at once must not keep the others from running.
         self.hub.spend_on_failure();
+        let number = number(error);
         // SAFETY: this OS thread's own errno.
-        unsafe { *errno::address() = number(error) };
-        A::FAILED
+        unsafe { *errno::address() = number };
+        A::failed(number)
     }
 
     /// Waits for nothing but the deadline.

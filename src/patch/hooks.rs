@@ -13,9 +13,16 @@
 
 use super::elf::Use;
 use super::family::Families;
+use super::hosts::{self, Number};
+use super::names::{self, Eai};
 use super::original::Original;
 use super::{aside, command, handlers, process, select, semaphore, sleep, wait};
 use libc::{clockid_t, epoll_event, fd_set, id_t, idtype_t, nfds_t, pid_t, pollfd, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t, timespec, timeval, useconds_t};
+use super::{command, process, semaphore, sleep};
+use libc::{
+    addrinfo, clockid_t, hostent, id_t, idtype_t, pid_t, rusage, sem_t, siginfo_t, size_t,
+    sockaddr, socklen_t, timespec, useconds_t,
+};
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
 use std::sync::OnceLock;
@@ -189,5 +196,15 @@ hooks! {
         green sem_timedwait(semaphore: *mut sem_t, time: *const timespec) -> c_int = semaphore::sem_timedwait;
         green sem_clockwait(semaphore: *mut sem_t, clock: clockid_t, time: *const timespec) -> c_int = semaphore::sem_clockwait;
         every sem_post(semaphore: *mut sem_t) -> c_int = semaphore::sem_post;
+    }
+    NAMES {
+        green getaddrinfo(node: *const c_char, service: *const c_char, hints: *const addrinfo, list: *mut *mut addrinfo) -> Eai = names::getaddrinfo;
+        green getnameinfo(address: *const sockaddr, length: socklen_t, host: *mut c_char, host_room: socklen_t, service: *mut c_char, service_room: socklen_t, flags: c_int) -> Eai = names::getnameinfo;
+        green gethostbyname(name: *const c_char) -> *mut hostent = hosts::gethostbyname;
+        green gethostbyname2(name: *const c_char, family: c_int) -> *mut hostent = hosts::gethostbyname2;
+        green gethostbyaddr(address: *const c_void, length: socklen_t, family: c_int) -> *mut hostent = hosts::gethostbyaddr;
+        green gethostbyname_r(name: *const c_char, entry: *mut hostent, buffer: *mut c_char, length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> Number = hosts::gethostbyname_r;
+        green gethostbyname2_r(name: *const c_char, family: c_int, entry: *mut hostent, buffer: *mut c_char, length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> Number = hosts::gethostbyname2_r;
+        green gethostbyaddr_r(address: *const c_void, address_length: socklen_t, family: c_int, entry: *mut hostent, buffer: *mut c_char, length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> Number = hosts::gethostbyaddr_r;
     }
 }

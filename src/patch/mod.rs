@@ -16,6 +16,8 @@
 //! Then one file per family, of functions that do what libc's do, but wait in the hub: `sleep`;
 //! `wait` and `select`, with the signal masks of `mask`.
 //! `process` and `command`; `semaphore`, with `posts` and `patience`.
+//! `process` and `command`; `semaphore`, with `posts` and `patience`;
+//! `names` and `hosts`.
 
 mod aside;
 mod caller;
@@ -25,6 +27,8 @@ mod family;
 mod handlers;
 mod hooks;
 mod mask;
+mod hosts;
+mod names;
 mod objects;
 mod original;
 mod pass;

@@ -198,9 +198,11 @@ impl Bucket {
     }
 
     fn try_to_lock(&self) -> bool {
-        (0..TRIES).any(|_| self.try_lock() || {
-            std::hint::spin_loop();
-            false
+        (0..TRIES).any(|_| {
+            self.try_lock() || {
+                std::hint::spin_loop();
+                false
+            }
         })
     }
 

@@ -96,8 +96,7 @@ unsafe fn wait(caller: Caller, semaphore: *mut sem_t, heed: Heed, limit: Limit) 
             NEVER
         };
         let until = clock::after_ns(left.min(patience));
-        let wake =
-            caller.heeding(heed, || hub.park_for_waker(thread, Reason::Semaphore, until));
+        let wake = caller.heeding(heed, || hub.park_for_waker(thread, Reason::Semaphore, until));
         match wake {
             Wake::Ready => {}
             Wake::TimedOut => patient.look(),
