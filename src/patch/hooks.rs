@@ -17,11 +17,10 @@ use super::hosts::{self, Number};
 use super::names::{self, Eai};
 use super::original::Original;
 use super::{aside, command, handlers, process, select, semaphore, sleep, wait};
-use libc::{clockid_t, epoll_event, fd_set, id_t, idtype_t, nfds_t, pid_t, pollfd, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t, timespec, timeval, useconds_t};
-use super::{command, process, semaphore, sleep};
 use libc::{
-    addrinfo, clockid_t, hostent, id_t, idtype_t, pid_t, rusage, sem_t, siginfo_t, size_t,
-    sockaddr, socklen_t, timespec, useconds_t,
+    addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, nfds_t, pid_t, pollfd,
+    rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t, sockaddr, socklen_t,
+    timespec, timeval, useconds_t,
 };
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
@@ -179,6 +178,7 @@ hooks! {
         every __longjmp_chk(buffer: *mut u64, value: c_int) -> ! = handlers::longjmp_chk;
         bare vfork() -> pid_t = aside::vfork_entry;
         bare __vfork() -> pid_t = aside::vfork_entry;
+    }
     PROCESS {
         green waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t = process::waitpid;
         green __waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t = process::waitpid;
@@ -190,7 +190,6 @@ hooks! {
         every system(command: *const c_char) -> c_int = command::system;
         green pclose(stream: *mut c_void) -> c_int = command::pclose;
     }
-
     LOCKS {
         green sem_wait(semaphore: *mut sem_t) -> c_int = semaphore::sem_wait;
         green sem_timedwait(semaphore: *mut sem_t, time: *const timespec) -> c_int = semaphore::sem_timedwait;
