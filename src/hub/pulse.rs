@@ -101,7 +101,7 @@ impl Pulse {
         self.phase.store(changes << PLACE_BITS | place as u64, Ordering::Relaxed);
     }
 
-    /// In the child of a fork, in which `root` is what runs.
+    /// In the child of a fork, in `place` from now on.
     pub(super) fn after_fork(&self, place: Place) {
         self.os_thread.store(interrupt::os_thread(), Ordering::Relaxed);
         self.due.store(NEVER, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 //! The signal may be the host's too. Ours carries an address that nobody else sends, and what is not ours
 //! goes on to the handler that was there before.
 
+use super::os_thread::{all_but_faults, OF_FAULTS};
 use crate::error::{Error, Result};
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -30,10 +31,6 @@ unsafe impl Sync for Previous {}
 static PREVIOUS: [Previous; SIGNALS] =
     [const { Previous(UnsafeCell::new(MaybeUninit::uninit())) }; SIGNALS];
 static INSTALLED: [AtomicBool; SIGNALS] = [const { AtomicBool::new(false) }; SIGNALS];
-
-/// The signals of faults: a handler there must look at the instruction, and cannot be sent at will.
-const OF_FAULTS: [c_int; 6] =
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
 /// Has `told` run by whatever OS thread takes a signal of `send`. The handler stays: a signal that an OS
 /// thread holds back may arrive long after, and would find the default action, which may end the process.
@@ -64,10 +61,7 @@ pub(crate) fn install(signal: c_int, told: Told) -> Result<()> {
         let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
         action.sa_sigaction = ours;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        libc::sigfillset(&mut action.sa_mask);
-        for fault in OF_FAULTS {
-            libc::sigdelset(&mut action.sa_mask, fault);
-        }
+        action.sa_mask = all_but_faults();
         super::retry(|| libc::sigaction(signal, &action, ptr::null_mut()))?;
     }
     INSTALLED[at].store(true, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 const STACK: usize = 8 << 20;
 
 /// What a faulting instruction raises must reach the handlers that tell of it.
-const OF_FAULTS: [std::ffi::c_int; 6] =
+pub(super) const OF_FAULTS: [std::ffi::c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
 /// Which signals of the host's an OS thread takes.
@@ -40,17 +40,25 @@ pub(crate) fn start_with(
     started.map_err(|error| Error::from_io(&error))
 }
 
-fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
+/// All signals that can be held back without hiding a fault.
+pub(super) fn all_but_faults() -> libc::sigset_t {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: valid places for sets; `sigfillset` initialises the first, and `pthread_sigmask`, which
-    // fails for nothing but an unknown `how`, the second.
-    let before = unsafe {
+    // SAFETY: a valid place for a set, which `sigfillset` initialises.
+    unsafe {
         libc::sigfillset(all.as_mut_ptr());
         for signal in OF_FAULTS {
             libc::sigdelset(all.as_mut_ptr(), signal);
         }
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        all.assume_init()
+    }
+}
+
+fn with_signals_blocked<T>(body: impl FnOnce() -> T) -> T {
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: valid sets; `pthread_sigmask`, which fails for nothing but an unknown `how`, initialises the
+    // second.
+    let before = unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all_but_faults(), before.as_mut_ptr());
         before.assume_init()
     };
     let result = body();

@@ -108,17 +108,15 @@ pub(super) fn ask(sighting: &Sighting, signal: c_int, give_up: impl Fn() -> bool
     SWITCHES.store(sighting.beat.switches, Ordering::Relaxed);
     PHASE.store(sighting.beat.phase, Ordering::Relaxed);
     STAGE.store(ASKED, Ordering::Release);
-    let goes_on = |act: &dyn Fn(c_int) -> Result<()>| {
-        hub::while_it_lives(sighting.hub, sighting.beat, |os_thread| act(os_thread))
-    };
-    let sent = goes_on(&|os_thread| interrupt::send(os_thread, signal));
+    let (hub, beat) = (sighting.hub, sighting.beat);
+    let sent = hub::while_it_lives(hub, beat, |os_thread| interrupt::send(os_thread, signal));
     let began = Instant::now();
     let mut pause = Duration::from_micros(20);
     loop {
         let late = began.elapsed() > PATIENCE || give_up();
         let silent = match &sent {
             // An OS thread that has ended takes no signal any more, also one that was sent before.
-            Ok(()) if goes_on(&|_| Ok(())).is_err() => Some(Outcome::Over),
+            Ok(()) if hub::while_it_lives(hub, beat, |_| Ok(())).is_err() => Some(Outcome::Over),
             Ok(()) if late => Some(Outcome::Silent(Error::ETIMEDOUT)),
             Ok(()) => None,
             Err(Error::NO_HUB | Error::ESRCH) => Some(Outcome::Over),
