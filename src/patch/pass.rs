@@ -27,7 +27,6 @@ static WALK: Mutex<()> = Mutex::new(());
 
 fn lock() -> MutexGuard<'static, ()> {
     hub::watch_forks(watch_fork);
-    hub::watch_forks(aside::watch_fork);
     WALK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -40,6 +39,7 @@ unsafe impl Sync for Held {}
 static HELD: Held = Held(UnsafeCell::new(None));
 
 fn watch_fork(moment: Moment) {
+    aside::watch_fork(moment);
     let held = match moment {
         Moment::Before => Some(WALK.lock().unwrap_or_else(PoisonError::into_inner)),
         Moment::InParent | Moment::InChild(_) => None,

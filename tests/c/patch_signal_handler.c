@@ -1,4 +1,3 @@
-// flags: -Wno-clobbered
 /* Inside a signal handler every hooked function is libc's own, on whatever it has interrupted; after it,
  * or once it was left by siglongjmp, they let the others run again. sigaction and its like tell back what they
  * were given, and the kernel has the handlers themselves again after gh_unpatch(). */
