@@ -260,9 +260,8 @@ impl Hub {
     fn register_first(&self, fd: c_int, descriptor: &Descriptor) -> Result<()> {
         let word = word(fd).ok_or(Error::EBADF)?;
         wait_for_close(word);
-        if descriptor.kind.get().is_none() {
-            descriptor.kind.set(Some(fd::kind(fd)?));
-        }
+        // Asked again where it was known: only of what is registered does everybody tell who closes it.
+        descriptor.kind.set(Some(fd::kind(fd)?));
         self.ensure_poller()?;
         self.poller.add(fd, descriptor.token(fd))?;
         descriptor.registered.set(true);
@@ -380,12 +379,29 @@ pub(super) fn after_fork() {
 
 /// Closes a descriptor, whose waiters on every hub get `EBADF`.
 pub(crate) fn close(fd: c_int) -> Result<()> {
-    let word = word(fd).ok_or(Error::EBADF)?;
     if !fd::is_open(fd) {
         return Err(Error::EBADF);
     }
+    closing(fd, || fd::close(fd))
+}
+
+/// Runs what closes an open descriptor, or puts another one at its number.
+pub(crate) fn closing<T>(fd: c_int, close: impl FnOnce() -> T) -> T {
+    let Some(word) = word(fd) else { return close() };
     // Before the number is free: whoever gets it next must find the new generation.
     let old = next_generation(word, CLOSING);
+    forget_here(fd, old);
+    let closed = close();
+    // Fails, rightly, if the number's next owner has been adopted already.
+    let closing = u64::from(generation_of(old).wrapping_add(1)) << GENERATION_SHIFT | CLOSING;
+    let open = closing & !CLOSING;
+    let _ = word.compare_exchange(closing, open, Ordering::AcqRel, Ordering::Acquire);
+    tell_others(fd, old);
+    closed
+}
+
+/// Takes what the calling OS thread's hub knows of a number's old descriptor from it.
+fn forget_here(fd: c_int, old: u64) {
     if let Some(hub) = current() {
         if let Some((descriptor, _)) = hub.descriptors.find(fd) {
             if descriptor.registered.get() {
@@ -394,13 +410,31 @@ pub(crate) fn close(fd: c_int) -> Result<()> {
             hub.renew(descriptor, generation_of(old).wrapping_add(1));
         }
     }
-    let closed = fd::close(fd);
-    // Fails, rightly, if the number's next owner has been adopted already.
-    let closing = u64::from(generation_of(old).wrapping_add(1)) << GENERATION_SHIFT | CLOSING;
-    let open = closing & !CLOSING;
-    let _ = word.compare_exchange(closing, open, Ordering::AcqRel, Ordering::Acquire);
-    tell_others(fd, old);
-    closed
+}
+
+/// Whether some hub has registered the number: only then does anybody need to hear of its close. Two loads,
+/// for code that closes descriptors by the thousand.
+#[inline(always)]
+pub(crate) fn is_registered(fd: c_int) -> bool {
+    let Some(place) = WORDS.get(fd as u32 as usize / CHUNK) else { return false };
+    // SAFETY: null, or leaked by `make_words`.
+    let words = unsafe { place.load(Ordering::Acquire).as_ref() };
+    words.is_some_and(|words| words[fd as usize % CHUNK].load(Ordering::Acquire) & OWNER_MASK != 0)
+}
+
+/// As `closing`, of every registered number from `first` to `last`, before they are closed all at once.
+pub(crate) fn forget_range(first: c_int, last: c_int) {
+    let end = USED.load(Ordering::Relaxed).min(CHUNKS) * CHUNK;
+    for fd in first.max(0)..=last.min(end as c_int - 1) {
+        if !is_registered(fd) {
+            continue;
+        }
+        if let Some(word) = word(fd) {
+            let old = next_generation(word, 0);
+            forget_here(fd, old);
+            tell_others(fd, old);
+        }
+    }
 }
 
 /// Tells the library that a system call has just made this descriptor: what was known of its number is

@@ -45,7 +45,7 @@ mod run;
 mod waker;
 
 pub(crate) use current::{create, current, enter, free, keep_errno};
-pub(crate) use descriptors::{adopt, close, stamp, Stamp};
+pub(crate) use descriptors::{adopt, close, closing, forget_range, is_registered, stamp, Stamp};
 pub(crate) use fork::{watch_forks, Moment};
 pub(crate) use interrupt::{signal_handled, SignalSet};
 pub(crate) use life::SpawnOptions;
@@ -53,7 +53,7 @@ pub(crate) use objects::{observe, Description, Observer};
 pub(crate) use pulse::{
     is_here, look, set_watched, thread_of, while_it_lives, witness, Beat, Place, Sighting,
 };
-pub(crate) use readiness::{perform, perform_once, Direction, PollWaiter};
+pub(crate) use readiness::{perform, perform_once, try_now, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
 pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, spawn_away};
 pub(crate) use run::Outcome;

@@ -119,6 +119,34 @@ pub(crate) fn perform(
     }
 }
 
+/// The first half of `perform`, for who does not know yet whether the caller waits: makes the call if it can
+/// be this one's turn. `None` when it would have to wait for that, or may not be tried yet. Asks for no
+/// cancellation, and counts nothing as spent.
+#[inline(always)]
+pub(crate) fn try_now(
+    hub: &Hub,
+    fd: c_int,
+    direction: Direction,
+    asked: usize,
+    attempt: impl FnOnce() -> Result<isize>,
+) -> Result<Option<isize>> {
+    let descriptor = hub.descriptor_of(fd)?;
+    if !descriptor.is_ready(direction) || !descriptor.queue(direction).is_empty() {
+        return Ok(None);
+    }
+    match attempt() {
+        Ok(count) => {
+            descriptor.moved(direction, count, asked);
+            Ok(Some(count))
+        }
+        Err(Error::EAGAIN) => {
+            descriptor.run_dry(direction);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Performs one call that must not wait even here (`MSG_DONTWAIT`): as it comes, but not for a thread
 /// that was cancelled.
 #[inline(never)]
@@ -276,6 +304,13 @@ impl Hub {
             Some(kind) if kind.is_socket() => Ok(kind),
             _ => self.ask_kind(fd),
         }
+    }
+
+    /// Whether the number was a socket's when it was asked last: a guess, without a system call.
+    #[inline(always)]
+    pub(crate) fn seems_socket(&self, fd: c_int) -> bool {
+        let known = self.descriptor_of(fd).ok().and_then(|descriptor| descriptor.kind.get());
+        known.is_some_and(Kind::is_socket)
     }
 
     /// Asks the kernel what a descriptor is that is no socket, or was one.

@@ -11,7 +11,7 @@ const SCM_PIDFD: c_int = 4;
 ///
 /// # Safety
 /// `message` comes from a receive that has succeeded.
-pub(super) unsafe fn adopt_all(message: &msghdr) {
+pub(crate) unsafe fn adopt_all(message: &msghdr) {
     // SAFETY: the control buffer holds what the kernel wrote; descriptors in it need not be aligned.
     unsafe {
         let mut control = libc::CMSG_FIRSTHDR(message);

@@ -14,7 +14,7 @@ const LONGEST: Nanos = 32_000_000;
 /// Repeats `attempt`, which has just said EAGAIN, until it says something else. It stands in no queue
 /// meanwhile: what others want of the descriptor may succeed at once.
 #[inline(never)]
-pub(super) fn retry(
+pub(crate) fn retry(
     fd: c_int,
     deadline: Nanos,
     attempt: impl Fn() -> Result<isize>,

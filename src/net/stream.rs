@@ -23,7 +23,8 @@ const PLAIN: c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 /// ordinary data. send(2) waits for room for urgent data as for any.
 const IMMEDIATE: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
 
-fn is_immediate(direction: Direction, flags: c_int) -> bool {
+#[inline(always)]
+pub(crate) fn is_immediate(direction: Direction, flags: c_int) -> bool {
     match direction {
         Direction::Read => flags & IMMEDIATE != 0,
         Direction::Write => flags & libc::MSG_DONTWAIT != 0,
@@ -31,7 +32,8 @@ fn is_immediate(direction: Direction, flags: c_int) -> bool {
 }
 
 /// How many bytes a plain call could move.
-fn asked(length: usize, flags: c_int) -> usize {
+#[inline(always)]
+pub(crate) fn asked(length: usize, flags: c_int) -> usize {
     if flags & !PLAIN == 0 {
         length.min(MOST)
     } else {

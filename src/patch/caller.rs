@@ -30,7 +30,6 @@ pub(super) fn caller() -> Option<Caller> {
 /// interrupted whoever changes it, nor in the child of a vfork(2), whose descriptors are its own but whose
 /// memory is not.
 #[inline(always)]
-#[allow(dead_code, reason = "for the families that follow descriptors")]
 pub(super) fn may_track() -> bool {
     !aside::is_aside()
 }

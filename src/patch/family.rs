@@ -18,6 +18,10 @@ impl Families {
     /// Also what the other families cannot do without: a function of all families is patched with any.
     pub(crate) const ALL: Families = Families((1 << 8) - 1);
 
+    /// Whoever waits for descriptors must hear of their close.
+    pub(crate) const TRACKING: Families =
+        Families(Families::WAIT.0 | Families::STREAM.0 | Families::CONNECTION.0);
+
     /// What a host passes: at least one, and none that is not known.
     pub(crate) fn of_flags(flags: u32) -> Result<Families> {
         if flags == 0 || flags & !Families::ALL.0 != 0 {

@@ -16,14 +16,17 @@ use super::family::Families;
 use super::hosts::{self, Number};
 use super::names::{self, Eai};
 use super::original::Original;
-use super::{aside, command, handlers, process, select, semaphore, sleep, wait};
+use super::{
+    aside, batch, bytes, command, connection, handlers, lowat, process, select, semaphore,
+    sendfile, sleep, socket, tracking, wait,
+};
 use libc::{
-    addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, nfds_t, pid_t, pollfd,
-    rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t, sockaddr, socklen_t,
-    timespec, timeval, useconds_t,
+    addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
+    nfds_t, pid_t, pollfd, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t,
+    sockaddr, socklen_t, timespec, timeval, useconds_t, FILE,
 };
 use std::collections::HashMap;
-use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
+use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void, CStr};
 use std::sync::OnceLock;
 
 /// One hooked function.
@@ -205,5 +208,53 @@ hooks! {
         green gethostbyname_r(name: *const c_char, entry: *mut hostent, buffer: *mut c_char, length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> Number = hosts::gethostbyname_r;
         green gethostbyname2_r(name: *const c_char, family: c_int, entry: *mut hostent, buffer: *mut c_char, length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> Number = hosts::gethostbyname2_r;
         green gethostbyaddr_r(address: *const c_void, address_length: socklen_t, family: c_int, entry: *mut hostent, buffer: *mut c_char, length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> Number = hosts::gethostbyaddr_r;
+    }
+    STREAM {
+        green read(fd: c_int, buffer: *mut c_void, length: size_t) -> isize = bytes::read;
+        green __read(fd: c_int, buffer: *mut c_void, length: size_t) -> isize = bytes::read;
+        green __read_chk(fd: c_int, buffer: *mut c_void, length: size_t, room: size_t) -> isize = bytes::read_chk;
+        green readv(fd: c_int, iov: *const iovec, count: c_int) -> isize = bytes::readv;
+        green preadv2(fd: c_int, iov: *const iovec, count: c_int, offset: i64, flags: c_int) -> isize = bytes::preadv2;
+        green preadv64v2(fd: c_int, iov: *const iovec, count: c_int, offset: i64, flags: c_int) -> isize = bytes::preadv2;
+        green write(fd: c_int, buffer: *const c_void, length: size_t) -> isize = bytes::write;
+        green __write(fd: c_int, buffer: *const c_void, length: size_t) -> isize = bytes::write;
+        green writev(fd: c_int, iov: *const iovec, count: c_int) -> isize = bytes::writev;
+        green pwritev2(fd: c_int, iov: *const iovec, count: c_int, offset: i64, flags: c_int) -> isize = bytes::pwritev2;
+        green pwritev64v2(fd: c_int, iov: *const iovec, count: c_int, offset: i64, flags: c_int) -> isize = bytes::pwritev2;
+        green recv(fd: c_int, buffer: *mut c_void, length: size_t, flags: c_int) -> isize = socket::recv;
+        green __recv_chk(fd: c_int, buffer: *mut c_void, length: size_t, room: size_t, flags: c_int) -> isize = bytes::recv_chk;
+        green recvfrom(fd: c_int, buffer: *mut c_void, length: size_t, flags: c_int, address: *mut sockaddr, address_length: *mut socklen_t) -> isize = socket::recvfrom;
+        green __recvfrom_chk(fd: c_int, buffer: *mut c_void, length: size_t, room: size_t, flags: c_int, address: *mut sockaddr, address_length: *mut socklen_t) -> isize = bytes::recvfrom_chk;
+        green recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize = socket::recvmsg;
+        green recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int = batch::recvmmsg;
+        green send(fd: c_int, buffer: *const c_void, length: size_t, flags: c_int) -> isize = socket::send;
+        green __send(fd: c_int, buffer: *const c_void, length: size_t, flags: c_int) -> isize = socket::send;
+        green sendto(fd: c_int, buffer: *const c_void, length: size_t, flags: c_int, address: *const sockaddr, address_length: socklen_t) -> isize = socket::sendto;
+        every sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize = socket::sendmsg;
+        every sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int = batch::sendmmsg;
+        green sendfile(out: c_int, input: c_int, offset: *mut i64, count: size_t) -> isize = sendfile::sendfile;
+        green sendfile64(out: c_int, input: c_int, offset: *mut i64, count: size_t) -> isize = sendfile::sendfile;
+    }
+    CONNECTION {
+        green connect(socket: c_int, address: *const sockaddr, length: socklen_t) -> c_int = connection::connect;
+        green __connect(socket: c_int, address: *const sockaddr, length: socklen_t) -> c_int = connection::connect;
+        every accept(socket: c_int, address: *mut sockaddr, length: *mut socklen_t) -> c_int = connection::accept;
+        every accept4(socket: c_int, address: *mut sockaddr, length: *mut socklen_t, flags: c_int) -> c_int = connection::accept4;
+        every fcntl(fd: c_int, command: c_int, argument: usize) -> c_int = tracking::fcntl;
+        every fcntl64(fd: c_int, command: c_int, argument: usize) -> c_int = tracking::fcntl;
+        every __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int = tracking::fcntl;
+        every ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int = tracking::ioctl;
+    }
+    TRACKING {
+        every close(fd: c_int) -> c_int = tracking::close;
+        every __close(fd: c_int) -> c_int = tracking::close;
+        every fclose(file: *mut FILE) -> c_int = tracking::fclose;
+        every close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int = tracking::close_range;
+        every closefrom(first: c_int) -> () = tracking::closefrom;
+        every dup(old: c_int) -> c_int = tracking::dup;
+        every dup2(old: c_int, new: c_int) -> c_int = tracking::dup2;
+        every __dup2(old: c_int, new: c_int) -> c_int = tracking::dup2;
+        every dup3(old: c_int, new: c_int, flags: c_int) -> c_int = tracking::dup3;
+        every setsockopt(socket: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int = lowat::setsockopt;
     }
 }

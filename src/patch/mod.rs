@@ -13,22 +13,30 @@
 //! * `aside` — when none acts: in signal handlers, and in the children of vfork(2).
 //! * `handlers` — signal handlers, so that it is known when one runs.
 //!
-//! Then one file per family, of functions that do what libc's do, but wait in the hub: `sleep`;
-//! `wait` and `select`, with the signal masks of `mask`.
-//! `process` and `command`; `semaphore`, with `posts` and `patience`.
-//! `process` and `command`; `semaphore`, with `posts` and `patience`;
-//! `names` and `hosts`.
+//! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
+//! the signal masks of `mask`; `process` and `command`; `semaphore`, with `posts` and `patience`; `names` and
+//! `hosts`.
+//!
+//! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
+//! `nature` of what is no socket, `ranges` and `lowat`; `batch` and `sendfile`; `connection` — connect and
+//! accept, with `listener` for the one mode that is virtual; `tracking` — close and its like.
 
 mod aside;
+mod batch;
+mod bytes;
 mod caller;
 mod command;
+mod connection;
 mod elf;
 mod family;
 mod handlers;
 mod hooks;
 mod hosts;
+mod listener;
+mod lowat;
 mod mask;
 mod names;
+mod nature;
 mod objects;
 mod original;
 mod pass;
@@ -36,10 +44,15 @@ mod patience;
 mod posts;
 mod process;
 mod protection;
+mod ranges;
 mod select;
 mod semaphore;
+mod sendfile;
 mod sleep;
 mod slots;
+mod socket;
+mod tracking;
+mod turn;
 mod wait;
 
 pub(crate) use caller::{pause, resume};

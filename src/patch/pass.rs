@@ -8,6 +8,7 @@ use super::elf::Range;
 use super::family::Families;
 use super::handlers;
 use super::hooks::{Hook, HOOKS};
+use super::listener;
 use super::objects::{extent_of, program_is_dynamic, walk, Object, Plan, Wanted};
 use super::original;
 use super::protection::Mappings;
@@ -86,7 +87,9 @@ pub(crate) unsafe fn patch_one(wanted: Wanted<'_>, families: Families) -> Result
 pub(crate) fn unpatch() -> Result<usize> {
     ENABLED.store(0, Ordering::Relaxed);
     // SAFETY: no handle.
-    let (changed, _) = unsafe { run(Wanted::Every, Aim::Restore) }?;
+    let restored = unsafe { run(Wanted::Every, Aim::Restore) };
+    listener::release_all();
+    let (changed, _) = restored?;
     handlers::unwrap_all();
     Ok(changed)
 }

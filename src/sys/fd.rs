@@ -62,7 +62,8 @@ fn is_file(fd: c_int) -> Result<bool> {
     Ok(format == libc::S_IFREG || format == libc::S_IFBLK)
 }
 
-fn is_nonblocking(fd: c_int) -> Result<bool> {
+/// Whether the descriptor is in non-blocking mode.
+pub(crate) fn is_nonblocking(fd: c_int) -> Result<bool> {
     // SAFETY: takes no pointer.
     let flags = super::retry(|| unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
     Ok(flags & libc::O_NONBLOCK != 0)

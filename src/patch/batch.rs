@@ -1,0 +1,165 @@
+//! recvmmsg(2) and sendmmsg(2): in blocking mode they move all their messages.
+
+use super::caller::Caller;
+use super::hooks::originals;
+use super::turn::{may_go_on, result, socket_call, Patience, Rest};
+use super::{caller, listener, socket};
+use crate::clock::{self, Nanos};
+use crate::error::{Error, Result};
+use crate::hub::{self, Direction};
+use crate::net::passed;
+use crate::sys::{fd, retry};
+use libc::{mmsghdr, timespec};
+use std::ffi::{c_int, c_uint};
+use std::ptr;
+
+/// The most messages that one call of the kernel sends (UIO_MAXIOV).
+const MOST: usize = libc::UIO_MAXIOV as usize;
+
+/// # Safety
+/// As recvmmsg(2).
+pub(super) unsafe fn recvmmsg(
+    caller: Caller,
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+    timeout: *mut timespec,
+) -> Result<c_int> {
+    // SAFETY: the caller vouches for the time.
+    let until = match unsafe { timeout.as_ref() } {
+        None => None,
+        Some(span) if span.tv_sec >= 0 && (0..1_000_000_000).contains(&span.tv_nsec) => {
+            let span = span.tv_sec.saturating_mul(1_000_000_000).saturating_add(span.tv_nsec);
+            Some(clock::after_ns(span))
+        }
+        // SAFETY: the kernel refuses it.
+        Some(_) => {
+            return ended(unsafe { originals::recvmmsg(fd, messages, count, flags, timeout) })
+        }
+    };
+    let call = |at: usize, flags: c_int| {
+        // SAFETY: the caller vouches for the messages; a null timeout is none.
+        unsafe {
+            let left = count - at as c_uint;
+            originals::recvmmsg(fd, messages.wrapping_add(at), left, flags, ptr::null_mut())
+                as isize
+        }
+    };
+    if count == 0 {
+        return ended(call(0, flags) as c_int);
+    }
+    let first = socket_call(caller, fd, Direction::Read, flags, 0, |flags| call(0, flags))?;
+    // SAFETY: the kernel has filled in as many as it says.
+    unsafe { adopt(messages, 0, first as usize) };
+    let stamp = hub::stamp(fd);
+    let ends = libc::MSG_DONTWAIT | libc::MSG_WAITFORONE;
+    let target = count as usize;
+    let is_over = |until: Option<Nanos>| until.is_some_and(|until| clock::now() >= until);
+    let mut received = first as usize;
+    // SAFETY: as above.
+    let is_urgent = |received: usize| unsafe {
+        (*messages.add(received - 1)).msg_hdr.msg_flags & libc::MSG_OOB != 0
+    };
+    if received < target && flags & ends == 0 && !is_over(until) && !is_urgent(received) {
+        if let Some(patience) = Patience::of_socket(fd, Direction::Read)? {
+            let direction = Direction::Read;
+            let rest = Rest { fd, direction, patience, stamp, moved: received, target };
+            received = rest.carry_on(caller, &|moved| {
+                if is_over(until) || is_urgent(moved) {
+                    return Ok(0);
+                }
+                match may_go_on(fd, libc::POLLIN) {
+                    // An error behind the messages is the next call's.
+                    Err(Error::EAGAIN) => return Err(Error::EAGAIN),
+                    other => other?,
+                }
+                let count = retry(|| call(moved, flags | libc::MSG_DONTWAIT))?;
+                // SAFETY: as above.
+                unsafe { adopt(messages, moved, count as usize) };
+                Ok(count)
+            })? as usize;
+        }
+    }
+    if let Some(until) = until {
+        let left = (until - clock::now()).max(0);
+        // SAFETY: the caller vouches for the time.
+        unsafe {
+            *timeout = timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 };
+        }
+    }
+    caller.hub.spend(caller.thread);
+    Ok(received as c_int)
+}
+
+fn ended(done: c_int) -> Result<c_int> {
+    result(done as isize).map(|done| done as c_int)
+}
+
+/// Tells the hubs of descriptors that have come with messages.
+///
+/// # Safety
+/// The kernel has filled in `count` messages from `at` on.
+unsafe fn adopt(messages: *mut mmsghdr, at: usize, count: usize) {
+    for at in at..at + count {
+        // SAFETY: the caller vouches for it.
+        unsafe { passed::adopt_all(&(*messages.add(at)).msg_hdr) };
+    }
+}
+
+/// Acts for every OS thread: a listener that leaves the process gets its mode back.
+///
+/// # Safety
+/// As sendmmsg(2).
+pub(super) unsafe fn sendmmsg(
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+) -> c_int {
+    if listener::any() && !messages.is_null() {
+        for at in 0..(count as usize).min(MOST) {
+            // SAFETY: the caller vouches for the messages.
+            unsafe { listener::release_passed(&(*messages.add(at)).msg_hdr) };
+        }
+    }
+    match caller::caller() {
+        // SAFETY: the caller vouches for the messages.
+        None => unsafe { originals::sendmmsg(fd, messages, count, flags) },
+        // SAFETY: as above.
+        Some(caller) => caller.answer(|caller| unsafe { send(caller, fd, messages, count, flags) }),
+    }
+}
+
+/// Each message is sent as sendmsg(2) does, as the kernel has it.
+///
+/// # Safety
+/// As sendmmsg(2).
+unsafe fn send(
+    caller: Caller,
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+) -> Result<c_int> {
+    let passes = flags & libc::MSG_DONTWAIT != 0 || count == 0 || messages.is_null();
+    if passes || fd::is_nonblocking(fd)? {
+        // SAFETY: the caller vouches for the messages.
+        return ended(unsafe { originals::sendmmsg(fd, messages, count, flags) });
+    }
+    let stamp = hub::stamp(fd);
+    for at in 0..(count as usize).min(MOST) {
+        if at > 0 && hub::stamp(fd) != stamp {
+            return Ok(at as c_int);
+        }
+        // SAFETY: the caller vouches for the messages.
+        let message = unsafe { &mut *messages.add(at) };
+        // SAFETY: as above.
+        match unsafe { socket::send_message(caller, fd, &message.msg_hdr, flags) } {
+            Ok(sent) => message.msg_len = sent as c_uint,
+            Err(error) if at == 0 => return Err(error),
+            Err(_) => return Ok(at as c_int),
+        }
+    }
+    Ok((count as usize).min(MOST) as c_int)
+}

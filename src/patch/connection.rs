@@ -1,0 +1,215 @@
+//! connect(2) and accept(2).
+
+use super::caller::{self, Caller};
+use super::hooks::originals;
+use super::listener;
+use super::socket::retry_later;
+use super::turn::{result, wait, Patience};
+use crate::error::{Error, Result};
+use crate::hub::{self, adopt, try_now, Direction};
+use crate::sys::wait::poll_one;
+use crate::sys::{errno, fd};
+use libc::{sockaddr, socklen_t};
+use std::ffi::c_int;
+
+/// Puts a socket into one mode or the other.
+fn set_mode(socket: c_int, nonblocking: bool) {
+    let mut value = c_int::from(nonblocking);
+    let value: *mut c_int = &mut value;
+    // SAFETY: a number, as FIONBIO wants it.
+    unsafe { libc::ioctl(socket, libc::FIONBIO, value) };
+}
+
+/// Begins a connection without waiting for it. connect(2) has no flag for that, so that the socket is in
+/// non-blocking mode meanwhile: for one system call, in which it is nobody's connection yet.
+///
+/// # Safety
+/// As connect(2).
+unsafe fn begin(socket: c_int, address: *const sockaddr, length: socklen_t) -> Result<isize> {
+    set_mode(socket, true);
+    // SAFETY: the caller vouches for the address.
+    let begun = result(unsafe { originals::connect(socket, address, length) } as isize);
+    set_mode(socket, false);
+    begun
+}
+
+/// # Safety
+/// As connect(2).
+pub(super) unsafe fn connect(
+    caller: Caller,
+    socket: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+) -> Result<c_int> {
+    // SAFETY: the caller vouches for the address.
+    let plain = || result(unsafe { originals::connect(socket, address, length) } as isize);
+    // Who keeps messages apart only takes note of an address.
+    let waits = match fd::socket_option(socket, libc::SO_TYPE) {
+        Ok(libc::SOCK_STREAM | libc::SOCK_SEQPACKET) => !fd::is_nonblocking(socket)?,
+        _ => false,
+    };
+    if !waits {
+        return plain().map(|done| done as c_int);
+    }
+    // Before the first attempt: a timeout stands over all of it.
+    let patience = Patience::of_timeout(socket, Direction::Write);
+    // SAFETY: the caller vouches for the address.
+    let begin = || unsafe { begin(socket, address, length) };
+    let begun = match begin() {
+        // A Unix socket whose listener's backlog is full.
+        Err(Error::EAGAIN) => retry_later(caller, socket, patience, &begin),
+        begun => begun,
+    };
+    let pending = match begun {
+        Err(pending @ (Error::EINPROGRESS | Error::EALREADY)) => pending,
+        done => return done.map(|done| done as c_int),
+    };
+    let ends = |socket| poll_one(socket, libc::POLLOUT, 0);
+    let done = wait(caller, socket, Direction::Write, 0, patience, &|| match ends(socket)? {
+        0 => Err(Error::EAGAIN),
+        // A second connect(2) tells how the first one ended, at once, and makes the kernel take note.
+        _ => match plain() {
+            Err(Error::EISCONN) => Ok(0),
+            done => done,
+        },
+    });
+    match done {
+        // So much of it as there is time for: it goes on by itself.
+        Err(Error::EAGAIN) => Err(pending),
+        done => done.map(|done| done as c_int),
+    }
+}
+
+/// # Safety
+/// As accept(2).
+pub(super) unsafe fn accept(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+) -> c_int {
+    match caller::caller() {
+        // SAFETY: the caller vouches for both pointers.
+        None => unsafe {
+            let accepted = originals::accept(socket, address, length);
+            if accepted >= 0 || !is_misled(socket) {
+                return accepted;
+            }
+            accept_plainly(socket, || originals::accept(socket, address, length))
+        },
+        Some(caller) => caller.answer(|caller| {
+            // SAFETY: as above.
+            accept_by(caller, socket, || unsafe { originals::accept(socket, address, length) })
+        }),
+    }
+}
+
+/// # Safety
+/// As accept4(2).
+pub(super) unsafe fn accept4(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    flags: c_int,
+) -> c_int {
+    match caller::caller() {
+        // SAFETY: the caller vouches for both pointers.
+        None => unsafe {
+            let accepted = originals::accept4(socket, address, length, flags);
+            if accepted >= 0 || !is_misled(socket) {
+                return accepted;
+            }
+            accept_plainly(socket, || originals::accept4(socket, address, length, flags))
+        },
+        Some(caller) => caller.answer(|caller| {
+            // SAFETY: as above.
+            let call = || unsafe { originals::accept4(socket, address, length, flags) };
+            accept_by(caller, socket, call)
+        }),
+    }
+}
+
+/// Whether an OS thread without a hub was told EAGAIN of a listener that it believes to be in blocking mode.
+#[inline(always)]
+fn is_misled(socket: c_int) -> bool {
+    listener::any() && errno::last() == libc::EAGAIN && {
+        let believes = listener::believes_blocking(socket);
+        // SAFETY: this OS thread's own errno.
+        unsafe { *errno::address() = libc::EAGAIN };
+        believes
+    }
+}
+
+/// Waits for a client in poll(2), as the kernel would in accept(2).
+#[cold]
+unsafe fn accept_plainly(socket: c_int, call: impl Fn() -> c_int) -> c_int {
+    let before = Patience::of_timeout(socket, Direction::Read).deadline;
+    loop {
+        let mut entry = libc::pollfd { fd: socket, events: libc::POLLIN, revents: 0 };
+        let left = before.saturating_sub(crate::clock::now()).max(0);
+        let time = libc::timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 };
+        // SAFETY: one valid entry, a valid time, and no signal mask.
+        match unsafe { libc::ppoll(&mut entry, 1, &time, std::ptr::null()) } {
+            0 => {
+                // SAFETY: this OS thread's own errno.
+                unsafe { *errno::address() = libc::EAGAIN };
+                return -1;
+            }
+            failed if failed < 0 => return -1,
+            _ => {}
+        }
+        let accepted = call();
+        if accepted >= 0 || errno::last() != libc::EAGAIN || !is_misled(socket) {
+            return accepted;
+        }
+    }
+}
+
+/// Accepts on a hub.
+fn accept_by(caller: Caller, socket: c_int, call: impl Fn() -> c_int) -> Result<c_int> {
+    let once = || result(call() as isize);
+    let releases = listener::releases();
+    // The kernel's own answer where nothing would be waited for.
+    let waits = is_blocking_listener(socket)?;
+    let attempt = || match waits {
+        true => try_accept(socket, &once),
+        false => once(),
+    };
+    let accepted = match try_now(caller.hub, socket, Direction::Read, 0, attempt)? {
+        Some(accepted) => accepted,
+        None if !waits && !listener::believes_blocking(socket) => once()?,
+        None => {
+            let patience = Patience::of_timeout(socket, Direction::Read);
+            let attempt = || try_accept(socket, &once);
+            let accepted = wait(caller, socket, Direction::Read, 0, patience, &attempt);
+            if listener::releases() != releases {
+                listener::release(socket);
+            }
+            accepted?
+        }
+    };
+    let accepted = accepted as c_int;
+    if hub::is_registered(accepted) {
+        adopt(accepted);
+    }
+    caller.hub.spend(caller.thread);
+    Ok(accepted)
+}
+
+/// Whether a socket listens, and its kernel mode is the blocking one.
+fn is_blocking_listener(socket: c_int) -> Result<bool> {
+    Ok(!fd::is_nonblocking(socket)? && fd::socket_option(socket, libc::SO_ACCEPTCONN) == Ok(1))
+}
+
+/// One accept(2) that does not wait, whoever has changed the listener's mode since the last.
+fn try_accept(socket: c_int, once: &dyn Fn() -> Result<isize>) -> Result<isize> {
+    if fd::is_nonblocking(socket)? {
+        return once();
+    }
+    if listener::make_virtual(socket).is_err() {
+        // No room, or a kernel that cannot tell sockets apart: who loses a race here waits.
+        if poll_one(socket, libc::POLLIN, 0)? == 0 {
+            return Err(Error::EAGAIN);
+        }
+    }
+    once()
+}

@@ -1,0 +1,169 @@
+//! What a descriptor is, and one attempt on it that does not wait.
+//!
+//! Asked each time of what is no socket: the number may be another's since, and a wrong belief would block
+//! the OS thread.
+
+use super::hooks::originals;
+use super::ranges;
+use super::turn::result;
+use crate::error::{Error, Result};
+use crate::sys::{fd, retry, wait};
+use libc::iovec;
+use std::ffi::{c_int, c_long, c_short};
+use std::mem::MaybeUninit;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nature {
+    Socket,
+    /// A file, a folder, a disk, /dev/null: never waited for but by the disk.
+    File,
+    Pipe,
+    /// A terminal, or another character device.
+    Device,
+    /// eventfd, timerfd, signalfd, inotify and their like: each call moves records.
+    Records,
+}
+
+/// The devices of memory: null, zero, full, random (Documentation/admin-guide/devices.txt).
+const MEMORY: u32 = 1;
+
+/// What has the number now, in one system call.
+pub(super) fn of(fd: c_int) -> Result<Nature> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: a place for the answer.
+    retry(|| unsafe { libc::fstat(fd, status.as_mut_ptr()) })?;
+    // SAFETY: the call has succeeded, so that it is filled in.
+    let status = unsafe { status.assume_init() };
+    Ok(match status.st_mode & libc::S_IFMT {
+        libc::S_IFSOCK => Nature::Socket,
+        libc::S_IFIFO => Nature::Pipe,
+        libc::S_IFCHR if libc::major(status.st_rdev) != MEMORY => Nature::Device,
+        0 => Nature::Records,
+        _ => Nature::File,
+    })
+}
+
+/// What a pipe takes at once when poll says that it is writable (POSIX: PIPE_BUF).
+const PIPE_PIECE: usize = 4096;
+/// What a terminal takes then: its buffers have room by 256 bytes, and a line feed can become two.
+const DEVICE_PIECE: usize = 128;
+
+/// preadv2(2) and pwritev2(2) at the descriptor's own position, failing with EAGAIN where they would wait.
+///
+/// # Safety
+/// `iov` has `count` entries, each a range as the call wants it.
+unsafe fn at_once(call: c_long, fd: c_int, iov: *const iovec, count: usize) -> Result<isize> {
+    let own_position: c_long = -1;
+    // SAFETY: the caller vouches for the ranges. The numbers are passed as the kernel takes them.
+    retry(|| unsafe {
+        libc::syscall(call, fd, iov, count, own_position, own_position, libc::RWF_NOWAIT)
+    })
+    .map(|count| count as isize)
+}
+
+/// Whether the kernel, or the descriptor's kind, knows no call that does not wait.
+fn is_unknown(done: Result<isize>) -> bool {
+    let unknown = [Error::ENOTSUP, Error::errno(libc::ENOSYS)];
+    matches!(done, Err(error) if unknown.contains(&error))
+}
+
+/// EAGAIN for what is not ready; EBADF for what is not open in this direction, which would be waited for
+/// in vain.
+fn is_ready(fd: c_int, events: c_short) -> Result<()> {
+    match wait::poll_one(fd, events, 0)? {
+        0 if !fd::is_open_for(fd, events)? => Err(Error::EBADF),
+        0 => Err(Error::EAGAIN),
+        _ => Ok(()),
+    }
+}
+
+/// One read that does not wait.
+///
+/// # Safety
+/// `iov` has `count` entries, each a writable range.
+pub(super) unsafe fn read(
+    fd: c_int,
+    nature: Nature,
+    iov: *const iovec,
+    count: usize,
+) -> Result<isize> {
+    // SAFETY: the caller vouches for the ranges.
+    let done = unsafe { at_once(libc::SYS_preadv2, fd, iov, count) };
+    if !is_unknown(done) {
+        return done;
+    }
+    // Too little room for a record is an error at once; so little of a terminal's is a read all the same.
+    // SAFETY: the caller vouches for the entries.
+    let room = unsafe { ranges::total(iov, count) }.unwrap_or(0);
+    if room > 0 && (nature != Nature::Records || room >= size_of::<u64>()) {
+        is_ready(fd, libc::POLLIN)?;
+    }
+    // SAFETY: the caller vouches for the ranges.
+    result(unsafe { originals::readv(fd, iov, count as c_int) })
+}
+
+/// One write that does not wait, possibly of less than everything.
+///
+/// # Safety
+/// `iov` has `count` entries, each a readable range.
+pub(super) unsafe fn write(
+    fd: c_int,
+    nature: Nature,
+    iov: *const iovec,
+    count: usize,
+) -> Result<isize> {
+    // SAFETY: the caller vouches for the ranges.
+    let done = unsafe { at_once(libc::SYS_pwritev2, fd, iov, count) };
+    if !is_unknown(done) {
+        return done;
+    }
+    // SAFETY: the caller vouches for the entries.
+    let length = unsafe { ranges::total(iov, count) }.unwrap_or(0);
+    let piece = match nature {
+        Nature::Pipe => PIPE_PIECE,
+        Nature::Device => DEVICE_PIECE,
+        _ => usize::MAX,
+    };
+    if nature == Nature::Records && length < size_of::<u64>() {
+        // Refused at once.
+        // SAFETY: the caller vouches for the ranges.
+        return result(unsafe { originals::writev(fd, iov, count as c_int) });
+    }
+    let mut moved = 0;
+    loop {
+        let step = is_ready(fd, libc::POLLOUT).and_then(|()| {
+            if moved == 0 && length <= piece {
+                // SAFETY: the caller vouches for the ranges.
+                return result(unsafe { originals::writev(fd, iov, count as c_int) });
+            }
+            // SAFETY: the caller vouches for the entries.
+            let left = unsafe { ranges::rest(iov, count, moved, piece) }?;
+            // SAFETY: parts of the caller's ranges.
+            result(unsafe { originals::writev(fd, left.as_ptr(), left.len() as c_int) })
+        });
+        match step {
+            Ok(written) => moved += written as usize,
+            Err(error) if moved == 0 => return Err(error),
+            Err(_) => return Ok(moved as isize),
+        }
+        // One after the other without letting others run, whose bytes would come between.
+        if moved >= length {
+            return Ok(moved as isize);
+        }
+    }
+}
+
+/// How a terminal answers a read when nothing has been typed: at once or after a while with nothing, if it
+/// was told so (termios(3), "MIN == 0"). `None` for one that waits, and for what is none.
+pub(super) fn idle_time(fd: c_int) -> Option<i64> {
+    const TENTH: i64 = 100_000_000;
+    let mut settings = MaybeUninit::<libc::termios>::uninit();
+    // SAFETY: a place for the answer.
+    if unsafe { libc::tcgetattr(fd, settings.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: the call has succeeded, so that it is filled in.
+    let settings = unsafe { settings.assume_init() };
+    let idles = settings.c_lflag & libc::ICANON == 0 && settings.c_cc[libc::VMIN] == 0;
+    idles.then(|| i64::from(settings.c_cc[libc::VTIME]) * TENTH)
+}

@@ -1,0 +1,57 @@
+//! Scattered ranges of a caller's memory, of which some bytes have been moved already.
+
+use crate::error::{Error, Result};
+use libc::iovec;
+use std::ffi::c_int;
+
+/// The most ranges that the kernel takes (UIO_MAXIOV).
+const MOST: usize = libc::UIO_MAXIOV as usize;
+
+/// How many bytes ranges hold. `None` for what the kernel must judge itself: no place, more ranges than it
+/// takes, more bytes than a result could tell.
+///
+/// # Safety
+/// `iov` has `count` entries, or is null.
+pub(super) unsafe fn total(iov: *const iovec, count: usize) -> Option<usize> {
+    if iov.is_null() || count > MOST {
+        return None;
+    }
+    let mut sum = 0_usize;
+    for at in 0..count {
+        // SAFETY: the caller vouches for the entries.
+        sum = sum.checked_add(unsafe { (*iov.add(at)).iov_len })?;
+    }
+    (sum <= isize::MAX as usize).then_some(sum)
+}
+
+/// A count of ranges as C gives it; what is no count is left to the kernel.
+pub(super) fn counted(count: c_int) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// What of the ranges is left after `moved` bytes, at most `most` of them.
+///
+/// # Safety
+/// `iov` has `count` entries.
+pub(super) unsafe fn rest(
+    iov: *const iovec,
+    count: usize,
+    mut moved: usize,
+    mut most: usize,
+) -> Result<Vec<iovec>> {
+    let mut left = Vec::new();
+    left.try_reserve_exact(count).map_err(|_| Error::ENOMEM)?;
+    for at in 0..count {
+        // SAFETY: the caller vouches for the entries.
+        let range = unsafe { *iov.add(at) };
+        let skipped = moved.min(range.iov_len);
+        moved -= skipped;
+        let length = (range.iov_len - skipped).min(most);
+        most -= length;
+        if length > 0 {
+            let start = range.iov_base.wrapping_byte_add(skipped);
+            left.push(iovec { iov_base: start, iov_len: length });
+        }
+    }
+    Ok(left)
+}

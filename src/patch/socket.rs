@@ -1,0 +1,367 @@
+//! recv(2), send(2) and their kin. Sockets are never put into another mode: MSG_DONTWAIT makes the single
+//! call non-blocking.
+
+use super::caller::Caller;
+use super::hooks::originals;
+use super::turn::{is_unix, may_go_on, result, socket_call, wait, Patience, Rest};
+use super::{listener, lowat, ranges};
+use crate::error::{Error, Result};
+use crate::hub::{self, Direction, Stamp};
+use crate::net::stream::{asked, is_immediate};
+use crate::net::{passed, pause};
+use crate::sys::file::MOST;
+use crate::sys::{fd, retry};
+use libc::{msghdr, sockaddr, socklen_t};
+use std::ffi::{c_int, c_void};
+
+/// Counts a call that has moved something.
+fn spent(caller: Caller, count: isize) -> isize {
+    caller.hub.spend(caller.thread);
+    count
+}
+
+fn is_stream(socket: c_int) -> bool {
+    fd::socket_option(socket, libc::SO_TYPE) == Ok(libc::SOCK_STREAM)
+}
+
+/// Whether `count` bytes are less than what a receiving caller has asked to wait for.
+#[inline(always)]
+fn is_too_short(count: isize, length: usize, flags: c_int) -> bool {
+    let waits = flags & libc::MSG_WAITALL != 0 || lowat::is_used();
+    waits && count > 0 && (count as usize) < length && !is_immediate(Direction::Read, flags)
+}
+
+/// Receives what is still missing of a stream. `step` receives from an offset on, with the flags it gets.
+#[cold]
+fn receive_rest(
+    caller: Caller,
+    (fd, stamp): (c_int, Stamp),
+    (count, length): (isize, usize),
+    flags: c_int,
+    step: &dyn Fn(usize, c_int) -> isize,
+) -> Result<isize> {
+    let count = count as usize;
+    let target = if flags & libc::MSG_WAITALL != 0 { length } else { lowat::of(fd).min(length) };
+    if count >= target || !is_stream(fd) {
+        return Ok(count as isize);
+    }
+    let Some(patience) = Patience::of_socket(fd, Direction::Read)? else {
+        return Ok(count as isize);
+    };
+    let flags = (flags | libc::MSG_DONTWAIT) & !libc::MSG_WAITALL;
+    if flags & libc::MSG_PEEK != 0 {
+        return peek_rest(caller, fd, (count, target), patience, &|| step(0, flags));
+    }
+    let rest = Rest { fd, direction: Direction::Read, patience, stamp, moved: count, target };
+    rest.carry_on(caller, &|moved| {
+        match may_go_on(fd, libc::POLLIN) {
+            Err(Error::EPIPE) if lowat::waiting_bytes(fd) == 0 => return Err(Error::EPIPE),
+            Err(Error::EPIPE) | Ok(()) => {}
+            Err(error) => return Err(error),
+        }
+        retry(|| step(moved, flags))
+    })
+}
+
+/// Waits until so much can be looked at: each try sees everything anew.
+fn peek_rest(
+    caller: Caller,
+    fd: c_int,
+    (count, target): (usize, usize),
+    patience: Patience,
+    peek: &dyn Fn() -> isize,
+) -> Result<isize> {
+    let seen = std::cell::Cell::new(count as isize);
+    let done = wait(caller, fd, Direction::Read, 0, patience, &|| {
+        seen.set(retry(peek)?);
+        let ended = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
+        let has_ended = crate::sys::wait::poll_one(fd, libc::POLLRDHUP, 0)? & ended != 0;
+        match seen.get() {
+            short if (short as usize) < target && !has_ended => Err(Error::EAGAIN),
+            enough => Ok(enough),
+        }
+    });
+    Ok(done.unwrap_or(seen.get()))
+}
+
+/// # Safety
+/// As recv(2).
+#[inline(always)]
+pub(super) unsafe fn recv(
+    caller: Caller,
+    fd: c_int,
+    buffer: *mut c_void,
+    length: usize,
+    flags: c_int,
+) -> Result<isize> {
+    let call = move |at: usize, flags: c_int| {
+        // SAFETY: the caller vouches for the buffer, and `at` is within.
+        unsafe { originals::recv(fd, buffer.wrapping_byte_add(at), length - at, flags) }
+    };
+    let asked = asked(length, flags & !libc::MSG_WAITALL);
+    let count = socket_call(caller, fd, Direction::Read, flags, asked, |flags| call(0, flags))?;
+    if is_too_short(count, length, flags) {
+        return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    }
+    Ok(spent(caller, count))
+}
+
+/// # Safety
+/// As recvfrom(2).
+pub(super) unsafe fn recvfrom(
+    caller: Caller,
+    fd: c_int,
+    buffer: *mut c_void,
+    length: usize,
+    flags: c_int,
+    address: *mut sockaddr,
+    address_length: *mut socklen_t,
+) -> Result<isize> {
+    let asked = asked(length, flags & !libc::MSG_WAITALL);
+    let count = socket_call(caller, fd, Direction::Read, flags, asked, |flags| {
+        // SAFETY: the caller vouches for all four.
+        unsafe { originals::recvfrom(fd, buffer, length, flags, address, address_length) }
+    })?;
+    if is_too_short(count, length, flags) {
+        let call = |at: usize, flags: c_int| {
+            // SAFETY: the caller vouches for the buffer, and `at` is within.
+            unsafe { originals::recv(fd, buffer.wrapping_byte_add(at), length - at, flags) }
+        };
+        return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    }
+    Ok(spent(caller, count))
+}
+
+/// # Safety
+/// As recvmsg(2).
+pub(super) unsafe fn recvmsg(
+    caller: Caller,
+    fd: c_int,
+    message: *mut msghdr,
+    flags: c_int,
+) -> Result<isize> {
+    // SAFETY: the caller vouches for the message; only who gives a null one is told by the kernel.
+    let before = unsafe { message.as_ref() }.copied();
+    let count = socket_call(caller, fd, Direction::Read, flags, 0, |flags| {
+        // SAFETY: the caller vouches for the message.
+        unsafe { originals::recvmsg(fd, message, flags) }
+    })?;
+    let Some(before) = before else { return Ok(count) };
+    // SAFETY: the kernel has filled the message in.
+    let (iov, ranges, control) = unsafe {
+        passed::adopt_all(&*message);
+        ((*message).msg_iov, (*message).msg_iovlen as usize, (*message).msg_controllen as usize)
+    };
+    // SAFETY: the kernel has read the ranges.
+    let length = unsafe { ranges::total(iov, ranges) }.unwrap_or(0);
+    // The kernel adds nothing behind descriptors that came with the bytes.
+    if control == 0 && is_too_short(count, length, flags) {
+        let call = |at: usize, flags: c_int| {
+            // SAFETY: the caller vouches for the ranges and the room for what comes with them.
+            unsafe { receive_more(fd, message, &before, at, flags) }
+        };
+        return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    }
+    Ok(spent(caller, count))
+}
+
+/// One more recvmsg(2) into what is left of a message's ranges.
+///
+/// # Safety
+/// `message` is as recvmsg(2) wants it, and was `before` before the first step.
+unsafe fn receive_more(
+    fd: c_int,
+    message: *mut msghdr,
+    before: &msghdr,
+    at: usize,
+    flags: c_int,
+) -> isize {
+    // SAFETY: the caller vouches for the ranges.
+    let left = unsafe { ranges::rest(before.msg_iov, before.msg_iovlen as usize, at, usize::MAX) };
+    let Ok(mut left) = left else { return 0 };
+    let mut more = msghdr { msg_iov: left.as_mut_ptr(), msg_iovlen: left.len() as _, ..*before };
+    more.msg_name = std::ptr::null_mut();
+    more.msg_namelen = 0;
+    // SAFETY: the caller vouches for the ranges and the room.
+    unsafe {
+        let count = originals::recvmsg(fd, &mut more, flags);
+        if count >= 0 {
+            (*message).msg_controllen = more.msg_controllen;
+            (*message).msg_flags |= more.msg_flags;
+            passed::adopt_all(&more);
+        }
+        count
+    }
+}
+
+/// Makes a call that sends. `names` says whether it has an address: a Unix socket whose receiver is full has
+/// no event that tells when it no longer is.
+#[inline(always)]
+fn sending(
+    caller: Caller,
+    fd: c_int,
+    flags: c_int,
+    names: bool,
+    call: impl Fn(c_int) -> isize,
+) -> Result<isize> {
+    if !names {
+        return socket_call(caller, fd, Direction::Write, flags, 0, call);
+    }
+    match result(call(flags | libc::MSG_DONTWAIT)) {
+        Err(Error::EAGAIN) if flags & libc::MSG_DONTWAIT == 0 => {}
+        done => return done,
+    }
+    if !is_unix(fd) {
+        return socket_call(caller, fd, Direction::Write, flags, 0, call);
+    }
+    let Some(patience) = Patience::of_socket(fd, Direction::Write)? else {
+        return Err(Error::EAGAIN);
+    };
+    retry_later(caller, fd, patience, &|| retry(|| call(flags | libc::MSG_DONTWAIT)))
+}
+
+/// Repeats what has just said EAGAIN, and of which no event tells.
+pub(super) fn retry_later(
+    caller: Caller,
+    fd: c_int,
+    patience: Patience,
+    attempt: &dyn Fn() -> Result<isize>,
+) -> Result<isize> {
+    if caller.thread.is_interrupted() {
+        return Err(Error::ECANCELED);
+    }
+    match caller.heeding(patience.heed, || pause::retry(fd, patience.deadline, attempt)) {
+        Err(Error::ETIMEDOUT) => Err(Error::EAGAIN),
+        done => done,
+    }
+}
+
+/// Sends what is still missing to a stream. `step` sends from an offset on, with the flags it gets.
+#[cold]
+fn send_rest(
+    caller: Caller,
+    (fd, stamp): (c_int, Stamp),
+    (count, length): (isize, usize),
+    flags: c_int,
+    step: &dyn Fn(usize, c_int) -> isize,
+) -> Result<isize> {
+    if !is_stream(fd) {
+        return Ok(count);
+    }
+    let Some(patience) = Patience::of_socket(fd, Direction::Write)? else { return Ok(count) };
+    let moved = count as usize;
+    let rest =
+        Rest { fd, direction: Direction::Write, patience, stamp, moved, target: length.min(MOST) };
+    // A connection that breaks now is the next call's to tell, with its signal.
+    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    rest.carry_on(caller, &|moved| {
+        may_go_on(fd, libc::POLLOUT)?;
+        retry(|| step(moved, flags))
+    })
+}
+
+fn is_partial(count: isize, length: usize, flags: c_int) -> bool {
+    count > 0 && (count as usize) < length.min(MOST) && flags & libc::MSG_DONTWAIT == 0
+}
+
+/// # Safety
+/// As send(2).
+#[inline(always)]
+pub(super) unsafe fn send(
+    caller: Caller,
+    fd: c_int,
+    buffer: *const c_void,
+    length: usize,
+    flags: c_int,
+) -> Result<isize> {
+    let call = move |at: usize, flags: c_int| {
+        // SAFETY: the caller vouches for the buffer, and `at` is within.
+        unsafe { originals::send(fd, buffer.wrapping_byte_add(at), length - at, flags) }
+    };
+    // What it moved says nothing of the room that is left: the rest is tried at once.
+    let count = socket_call(caller, fd, Direction::Write, flags, 0, |flags| call(0, flags))?;
+    if is_partial(count, length, flags) {
+        return send_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    }
+    Ok(spent(caller, count))
+}
+
+/// # Safety
+/// As sendto(2).
+pub(super) unsafe fn sendto(
+    caller: Caller,
+    fd: c_int,
+    buffer: *const c_void,
+    length: usize,
+    flags: c_int,
+    address: *const sockaddr,
+    address_length: socklen_t,
+) -> Result<isize> {
+    let count = sending(caller, fd, flags, !address.is_null(), |flags| {
+        // SAFETY: the caller vouches for both.
+        unsafe { originals::sendto(fd, buffer, length, flags, address, address_length) }
+    })?;
+    if is_partial(count, length, flags) {
+        let call = |at: usize, flags: c_int| {
+            // SAFETY: the caller vouches for the buffer, and `at` is within.
+            unsafe { originals::send(fd, buffer.wrapping_byte_add(at), length - at, flags) }
+        };
+        return send_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    }
+    Ok(spent(caller, count))
+}
+
+/// Acts for every OS thread: a listener that leaves the process gets its mode back.
+///
+/// # Safety
+/// As sendmsg(2).
+pub(super) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
+    if listener::any() {
+        // SAFETY: the caller vouches for the message.
+        unsafe { listener::release_passed(message) };
+    }
+    match super::caller::caller() {
+        // SAFETY: the caller vouches for the message.
+        None => unsafe { originals::sendmsg(fd, message, flags) },
+        // SAFETY: as above.
+        Some(caller) => caller.answer(|caller| unsafe { send_message(caller, fd, message, flags) }),
+    }
+}
+
+/// # Safety
+/// As sendmsg(2).
+pub(super) unsafe fn send_message(
+    caller: Caller,
+    fd: c_int,
+    message: *const msghdr,
+    flags: c_int,
+) -> Result<isize> {
+    // SAFETY: the caller vouches for the message; only who gives a null one is told by the kernel.
+    let Some(given) = (unsafe { message.as_ref() }) else {
+        // SAFETY: the kernel refuses it.
+        return result(unsafe { originals::sendmsg(fd, message, flags) });
+    };
+    let count = sending(caller, fd, flags, !given.msg_name.is_null(), |flags| {
+        // SAFETY: the caller vouches for the message.
+        unsafe { originals::sendmsg(fd, message, flags) }
+    })?;
+    let (iov, ranges) = (given.msg_iov, given.msg_iovlen as usize);
+    // SAFETY: the kernel has read the ranges.
+    let length = unsafe { ranges::total(iov, ranges) }.unwrap_or(0);
+    if is_partial(count, length, flags) {
+        let call = |at: usize, flags: c_int| {
+            // SAFETY: the caller vouches for the ranges.
+            let Ok(mut left) = (unsafe { ranges::rest(iov, ranges, at, usize::MAX) }) else {
+                return 0;
+            };
+            // SAFETY: all zeroes is a valid msghdr: null pointers and no lengths.
+            let mut more: msghdr = unsafe { std::mem::zeroed() };
+            more.msg_iov = left.as_mut_ptr();
+            more.msg_iovlen = left.len() as _;
+            // SAFETY: the caller vouches for the ranges.
+            unsafe { originals::sendmsg(fd, &more, flags) }
+        };
+        return send_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    }
+    Ok(spent(caller, count))
+}
