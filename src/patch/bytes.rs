@@ -58,7 +58,7 @@ pub(super) unsafe fn read(
     };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(Nature::File) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
         Err(nature) => {
             let range = iovec { iov_base: buffer, iov_len: length };
             // SAFETY: the caller vouches for the buffer.
@@ -90,7 +90,7 @@ pub(super) unsafe fn readv(
     };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(Nature::File) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
         // SAFETY: the caller vouches for the ranges.
         Err(nature) => unsafe { read_ranges(caller, fd, nature, iov, entries) },
     }
@@ -106,7 +106,7 @@ unsafe fn read_ranges(
     count: usize,
 ) -> Result<isize> {
     // SAFETY: the caller vouches for the ranges.
-    let attempt = || unsafe { nature::read(fd, nature, iov, count) };
+    let attempt = || unsafe { nature::read(fd, iov, count) };
     // SAFETY: as above.
     let plain = || result(unsafe { originals::readv(fd, iov, count as c_int) });
     if let Some(count) = try_now(caller.hub, fd, Direction::Read, 0, attempt)? {
@@ -144,7 +144,7 @@ pub(super) unsafe fn write(
     let socket = || unsafe { socket::send(caller, fd, buffer, length, 0) };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(Nature::File) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
         Err(nature) => {
             let range = iovec { iov_base: buffer.cast_mut(), iov_len: length };
             // SAFETY: the caller vouches for the buffer.
@@ -176,7 +176,7 @@ pub(super) unsafe fn writev(
     };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(Nature::File) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
         // SAFETY: the caller vouches for the ranges.
         Err(nature) => unsafe { write_ranges(caller, fd, nature, (iov, entries), length) },
     }
@@ -195,9 +195,6 @@ unsafe fn write_ranges(
 ) -> Result<isize> {
     // SAFETY: the caller vouches for the ranges.
     let plain = || result(unsafe { originals::writev(fd, iov, count as c_int) });
-    if length == 0 {
-        return plain();
-    }
     let stamp = hub::stamp(fd);
     // SAFETY: as above.
     let attempt = || unsafe { nature::write(fd, nature, iov, count) };

@@ -24,6 +24,19 @@ pub(super) enum Nature {
     Records,
 }
 
+impl Nature {
+    /// Whether a call that moves `length` bytes ends at once, whatever has come: no descriptor has records of
+    /// less than a number, and a terminal that is asked for nothing gives it.
+    pub(super) fn never_waits(self, length: usize) -> bool {
+        match self {
+            Nature::Socket => false,
+            Nature::File => true,
+            Nature::Pipe | Nature::Device => length == 0,
+            Nature::Records => length < size_of::<u64>(),
+        }
+    }
+}
+
 /// The devices of memory: null, zero, full, random (Documentation/admin-guide/devices.txt).
 const MEMORY: u32 = 1;
 
@@ -81,23 +94,13 @@ fn is_ready(fd: c_int, events: c_short) -> Result<()> {
 ///
 /// # Safety
 /// `iov` has `count` entries, each a writable range.
-pub(super) unsafe fn read(
-    fd: c_int,
-    nature: Nature,
-    iov: *const iovec,
-    count: usize,
-) -> Result<isize> {
+pub(super) unsafe fn read(fd: c_int, iov: *const iovec, count: usize) -> Result<isize> {
     // SAFETY: the caller vouches for the ranges.
     let done = unsafe { at_once(libc::SYS_preadv2, fd, iov, count) };
     if !is_unknown(done) {
         return done;
     }
-    // Too little room for a record is an error at once; so little of a terminal's is a read all the same.
-    // SAFETY: the caller vouches for the entries.
-    let room = unsafe { ranges::total(iov, count) }.unwrap_or(0);
-    if room > 0 && (nature != Nature::Records || room >= size_of::<u64>()) {
-        is_ready(fd, libc::POLLIN)?;
-    }
+    is_ready(fd, libc::POLLIN)?;
     // SAFETY: the caller vouches for the ranges.
     result(unsafe { originals::readv(fd, iov, count as c_int) })
 }
@@ -124,11 +127,6 @@ pub(super) unsafe fn write(
         Nature::Device => DEVICE_PIECE,
         _ => usize::MAX,
     };
-    if nature == Nature::Records && length < size_of::<u64>() {
-        // Refused at once.
-        // SAFETY: the caller vouches for the ranges.
-        return result(unsafe { originals::writev(fd, iov, count as c_int) });
-    }
     let mut moved = 0;
     loop {
         let step = is_ready(fd, libc::POLLOUT).and_then(|()| {
