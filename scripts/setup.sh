@@ -44,6 +44,19 @@ toolchain() {
     fi
 }
 
+# What tests/components.rs tries, each a library that is not ours or its server.
+real_components() {
+    library libcurl libcurl4-openssl-dev
+    library libpq libpq-dev
+    library openssl libssl-dev
+    want openssl openssl
+    have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || optional+=(postgresql)
+}
+
+library() { # pkg-config's name, Debian package
+    pkg-config --exists "$1" 2>/dev/null || optional+=("$2")
+}
+
 component() { # program, rustup component
     have "$1" && "$1" --version >/dev/null 2>&1 && return 0
     if have rustup; then
@@ -97,6 +110,7 @@ test)
     want aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
     want cmake cmake
     want abidiff abigail-tools
+    real_components
     [ "${CI:-}" != true ] || needs_cargo_c
     ;;
 cargo-c)
