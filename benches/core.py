@@ -12,10 +12,10 @@ import sys
 from harness import BenchError, machine, report
 from harness.build import Builder
 from harness.session import Session
-from suites import echo, group, memory, objects, scheduler, timers
+from suites import echo, group, memory, objects, patch, scheduler, timers
 
 SUITES = (("echo", echo), ("memory", memory), ("scheduler", scheduler), ("objects", objects), ("group", group),
-          ("timers", timers))
+          ("timers", timers), ("patch", patch))
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 
 from . import BenchError
@@ -35,11 +36,26 @@ class Builder:
         command = self.compiler + FLAGS
         command += [os.path.join(SOURCES, name + ".c"), "-o", path, "-pthread"]
         if green:
-            command += ["-I", self.include, "-L", self.out, "-lgreenhub", "-Wl,-rpath,$ORIGIN"]
+            command += ["-I", self.include, "-L", self.out, "-lgreenhub", "-Wl,-rpath,$ORIGIN", "-ldl"]
+        self._compile(name, command)
+        return path
+
+    def modules(self, name, count):
+        """Builds `c/name.c` as a shared library and returns the paths of so many copies of it, each of
+        which is a module of its own to the loader."""
+        first = os.path.join(self.out, name + "-0.so")
+        command = self.compiler + FLAGS + ["-shared", "-fPIC", os.path.join(SOURCES, name + ".c")]
+        self._compile(name, command + ["-o", first])
+        paths = [os.path.join(self.out, "%s-%d.so" % (name, number)) for number in range(count)]
+        for path in paths[1:]:
+            shutil.copyfile(first, path)
+        return paths
+
+    @staticmethod
+    def _compile(name, command):
         try:
             done = subprocess.run(command, stderr=subprocess.PIPE, universal_newlines=True)
         except OSError as error:
             raise BenchError("no C compiler: %s" % error)
         if done.returncode != 0:
             raise BenchError("%s.c does not compile:\n%s" % (name, done.stderr))
-        return path

@@ -20,23 +20,23 @@ def run(session):
     ]
     client = session.builder.program("echo_client", green=False)
     for connections, bar in BARS:
-        # The load holds the connections to both servers.
-        if 2 * connections + 64 > resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
-            raise BenchError("the descriptor limit is too low for 2 x %d connections" % connections)
-        compare(session, programs, client, connections, bar)
+        compare(session, "echo", PEER, programs, client, connections, bar)
 
 
-def compare(session, programs, client, connections, bar):
+def compare(session, what, peer, programs, client, connections, bar):
     """A bar of a few per cent wants many short rounds: a single one may be off by ten.
 
     So the two servers run side by side and take turns, window by window, one idle while the other
     works; and they are started anew some times, since where a process lies in memory is luck too.
     """
+    # The load holds the connections to both servers.
+    if 2 * connections + 64 > resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+        raise BenchError("the descriptor limit is too low for 2 x %d connections" % connections)
     warm = 100
     # Each connection several times, and long against the start and the end of a window.
     window = session.scale(max(150, connections // 12), max(50, connections // 25))
     windows = session.scale(12, 2)
-    subject = "echo, {:,} connections".format(connections)
+    subject = "{}, {:,} connections".format(what, connections)
 
     def start(number):
         """One run of both servers: their windows, ours and theirs paired."""
@@ -62,13 +62,13 @@ def compare(session, programs, client, connections, bar):
             "ns/request",
             "cpu_per_request_ns",
             samples,
-            against=PEER,
+            against=peer,
             bar=bar,
             rule=RATIO_AT_MOST,
         )
     )
     session.figures.append(
-        Figure.of(subject + ": latency p99", "us", "latency_p99_us", samples, against=PEER)
+        Figure.of(subject + ": latency p99", "us", "latency_p99_us", samples, against=peer)
     )
     note_disturbance(session, subject, samples)
 
