@@ -69,6 +69,7 @@ impl Caller {
     /// errno can say of it.
     #[inline(always)]
     pub(super) fn answer<A: Answer>(self, body: impl FnOnce(Caller) -> Result<A>) -> A {
+        super::loading::catch_up();
         let caught = {
             let _errno = hub::keep_errno();
             catch_unwind(AssertUnwindSafe(|| body(self)))

@@ -1,6 +1,7 @@
 //! An object's link table, found as the loader finds it: from PT_DYNAMIC, never from section headers,
 //! which a stripped object need not have (System V ABI, chapter 5; ELF for the Arm 64-bit Architecture).
 
+use crate::sys::memory;
 use libc::{Elf64_Phdr, Elf64_Sym};
 use std::ffi::{c_char, CStr};
 use std::slice;
@@ -33,8 +34,10 @@ const DT_SYMTAB: i64 = 6;
 const DT_RELA: i64 = 7;
 const DT_RELASZ: i64 = 8;
 const DT_STRSZ: i64 = 10;
+const DT_RPATH: i64 = 15;
 const DT_PLTREL: i64 = 20;
 const DT_JMPREL: i64 = 23;
+const DT_RUNPATH: i64 = 29;
 
 #[repr(C)]
 struct Dynamic {
@@ -84,6 +87,15 @@ impl Range {
     }
 }
 
+/// What an object adds to the search for libraries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SearchPaths {
+    /// For those that it asks for itself.
+    pub(super) own: bool,
+    /// Also for those that are asked for by what it has loaded.
+    pub(super) inherited: bool,
+}
+
 /// The tables of an object that is mapped.
 #[derive(Debug)]
 pub(super) struct Image<'object> {
@@ -94,6 +106,7 @@ pub(super) struct Image<'object> {
     pub(super) relro: Range,
     strings: Range,
     symbols: usize,
+    paths: SearchPaths,
     tables: [&'object [Relocation]; 2],
 }
 
@@ -113,9 +126,11 @@ impl<'object> Image<'object> {
             end: base + loaded.map(|header| (header.p_vaddr + header.p_memsz) as usize).max()?,
         };
         let relro = headers.iter().find(|header| header.p_type == libc::PT_GNU_RELRO);
+        // Whole pages, as the loader protects them (_dl_protect_relro): the rest stays writable.
+        let page = |address: u64| (base + address as usize) & !(memory::page_size() - 1);
         let relro = relro.map_or(Range { start: 0, end: 0 }, |header| Range {
-            start: base + header.p_vaddr as usize,
-            end: base + (header.p_vaddr + header.p_memsz) as usize,
+            start: page(header.p_vaddr),
+            end: page(header.p_vaddr + header.p_memsz),
         });
         let dynamic = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC)?;
         let start = base + dynamic.p_vaddr as usize;
@@ -153,14 +168,23 @@ impl<'object> Image<'object> {
         let strings = Range { start: strings, end: strings + find(DT_STRSZ)? };
         let symbols = place(find(DT_SYMTAB)?);
         let found = extent.holds_all(strings.start, strings.end - strings.start);
+        let paths = SearchPaths {
+            own: find(DT_RUNPATH).is_some() || find(DT_RPATH).is_some(),
+            inherited: find(DT_RPATH).is_some(),
+        };
         (found && extent.holds(symbols)).then_some(Image {
             base,
+            paths,
             extent,
             relro,
             strings,
             symbols,
             tables,
         })
+    }
+
+    pub(super) fn search_paths(&self) -> SearchPaths {
+        self.paths
     }
 
     /// Every slot for a function that the object takes from another one.

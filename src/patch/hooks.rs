@@ -9,6 +9,8 @@
 //! * `every name(…) -> result = body;` acts for every OS thread: `body` calls the original itself.
 //! * `bare name(…) -> result = code;` acts for every OS thread too: `code` is the entry itself, not written in Rust.
 //!
+//! * `seen name(…) -> result = entry;` is entered by code that keeps the return address for the original.
+//!
 //! Where a function has several names, each has its line: each is bound apart.
 
 use super::elf::Use;
@@ -17,13 +19,13 @@ use super::hosts::{self, Number};
 use super::names::{self, Eai};
 use super::original::Original;
 use super::{
-    aside, batch, bytes, command, connection, handlers, lowat, process, select, semaphore,
+    aside, batch, bytes, command, connection, handlers, loading, lowat, process, select, semaphore,
     sendfile, sleep, socket, tracking, wait,
 };
 use libc::{
     addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
     nfds_t, pid_t, pollfd, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t,
-    sockaddr, socklen_t, timespec, timeval, useconds_t, FILE,
+    sockaddr, socklen_t, timespec, timeval, useconds_t, Lmid_t, FILE,
 };
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void, CStr};
@@ -63,6 +65,9 @@ impl Hook {
 }
 
 macro_rules! entry {
+    (seen $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $body:path) => {
+        pub(super) use $body as $name;
+    };
     (every $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $body:path) => {
         pub(super) unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
             // SAFETY: the caller calls libc's function, and passes what that one demands.
@@ -104,7 +109,7 @@ macro_rules! hooks {
 
         /// The functions of libc themselves.
         #[allow(clippy::missing_safety_doc, reason = "libc's manual says it")]
-        #[allow(dead_code, reason = "not every body needs its original")]
+        #[allow(dead_code, reason = "not every body needs its original, nor its address")]
         pub(super) mod originals {
             use super::*;
             $($(
@@ -119,6 +124,15 @@ macro_rules! hooks {
                     unsafe { function($($argument),*) }
                 }
             )*)*
+
+            /// Where they lie, to be jumped to.
+            pub(in crate::patch) mod addresses {
+                $($(
+                    pub(in crate::patch) fn $name() -> usize {
+                        super::super::places::$name.function()
+                    }
+                )*)*
+            }
         }
 
         #[allow(non_upper_case_globals, reason = "the names of libc")]
@@ -256,5 +270,11 @@ hooks! {
         every __dup2(old: c_int, new: c_int) -> c_int = tracking::dup2;
         every dup3(old: c_int, new: c_int, flags: c_int) -> c_int = tracking::dup3;
         every setsockopt(socket: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int = lowat::setsockopt;
+    }
+    LOADING {
+        seen dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen;
+        seen dlmopen(space: Lmid_t, file: *const c_char, mode: c_int) -> *mut c_void = loading::dlmopen;
+        seen dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void = loading::dlsym;
+        seen dlvsym(handle: *mut c_void, name: *const c_char, version: *const c_char) -> *mut c_void = loading::dlvsym;
     }
 }

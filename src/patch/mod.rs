@@ -15,7 +15,7 @@
 //!
 //! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
 //! the signal masks of `mask`; `process` and `command`; `semaphore`, with `posts` and `patience`; `names` and
-//! `hosts`.
+//! `hosts`; `loading`, with `seen` and `linker`.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
 //! `nature` of what is no socket, `ranges` and `lowat`; `batch` and `sendfile`; `connection` — connect and
@@ -32,7 +32,9 @@ mod family;
 mod handlers;
 mod hooks;
 mod hosts;
+mod linker;
 mod listener;
+mod loading;
 mod lowat;
 mod mask;
 mod names;
@@ -45,6 +47,7 @@ mod posts;
 mod process;
 mod protection;
 mod ranges;
+mod seen;
 mod select;
 mod semaphore;
 mod sendfile;

@@ -40,7 +40,12 @@ pub(super) struct Object<'walk> {
     base: usize,
     path: &'walk CStr,
     headers: &'walk [libc::Elf64_Phdr],
+    loads: Loads,
 }
+
+/// How often the loader has added an object to the process, and taken one away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Loads(u64, u64);
 
 /// Which objects a host means.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +58,10 @@ pub(crate) enum Wanted<'host> {
 }
 
 impl Object<'_> {
+    pub(super) fn loads(&self) -> Loads {
+        self.loads
+    }
+
     /// The loader's name: a path, empty for the program.
     pub(super) fn path(&self) -> &CStr {
         self.path
@@ -66,6 +75,12 @@ impl Object<'_> {
 
     fn file_name(&self) -> &[u8] {
         file_name(self.path)
+    }
+
+    /// Where its dynamic section is; 0 without one.
+    pub(super) fn dynamic(&self) -> usize {
+        let header = self.headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC);
+        header.map_or(0, |header| self.base + header.p_vaddr as usize)
     }
 }
 
@@ -85,10 +100,10 @@ pub(super) struct Plan<'host> {
 
 /// The part of the loader's list entry that is public (link.h).
 #[repr(C)]
-struct LinkMap {
+pub(super) struct LinkMap {
     base: usize,
     name: *const libc::c_char,
-    dynamic: usize,
+    pub(super) dynamic: usize,
     next: *mut LinkMap,
     previous: *mut LinkMap,
 }
@@ -131,10 +146,7 @@ impl<'host> Plan<'host> {
                     || (!path.to_bytes().contains(&b'/') && object.file_name() == path.to_bytes())
             }
             Wanted::Handle(_) => {
-                let dynamic = object.headers.iter().find(|it| it.p_type == libc::PT_DYNAMIC);
-                let at = dynamic.map(|header| object.base + header.p_vaddr as usize);
-                self.handle
-                    .is_some_and(|(base, dynamic)| base == object.base && at == Some(dynamic))
+                self.handle == Some((object.base, object.dynamic())) && object.dynamic() != 0
             }
         }
     }
@@ -149,6 +161,13 @@ pub(super) fn program_is_dynamic() -> bool {
             && object.headers.iter().any(|header| header.p_type == libc::PT_INTERP);
     });
     dynamic
+}
+
+/// What the loader has done up to now.
+pub(super) fn loads() -> Loads {
+    let mut loads = Loads::default();
+    walk(|object| loads = object.loads);
+    loads
 }
 
 /// The object in which something lies, from its first byte to its last.
@@ -181,6 +200,7 @@ pub(super) fn walk(visit: impl FnMut(&Object<'_>)) {
                 base: info.dlpi_addr as usize,
                 path: if info.dlpi_name.is_null() { c"" } else { CStr::from_ptr(info.dlpi_name) },
                 headers: slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)),
+                loads: Loads(info.dlpi_adds, info.dlpi_subs),
             }
         };
         // Nothing may unwind through the loader, which holds its lock: the walk just ends.

@@ -8,11 +8,12 @@ use super::hooks::Hook;
 use libc::{Dl_info, Elf64_Sym};
 use std::ffi::{c_int, c_void, CStr};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::OnceLock;
 
 extern "C" {
     /// glibc's dladdr(3) with the symbol's own entry.
-    fn dladdr1(
+    pub(super) fn dladdr1(
         address: *const c_void,
         info: *mut Dl_info,
         extra: *mut *mut c_void,
@@ -48,9 +49,15 @@ impl Original {
     }
 }
 
-/// Looks up what is not known yet. Takes the loader's lock, so that no walk over the objects may be under
-/// way.
+/// Looks up all that are not known yet, once: what this libc lacks it will not get. Takes the loader's
+/// lock, so that no walk over the objects may be under way.
+///
+/// Later passes ask the loader nothing by name, so that they change nothing of what dlerror(3) will say.
 pub(super) fn find_all(hooks: &[Hook]) {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.load(Ordering::Acquire) {
+        return;
+    }
     let libc = libc_handle();
     for hook in hooks.iter().filter(|hook| hook.original.function() == 0) {
         let bound = symbol(libc::RTLD_DEFAULT, hook.name);
@@ -61,6 +68,8 @@ pub(super) fn find_all(hooks: &[Hook]) {
         hook.original.canonical.store(bound, Ordering::Relaxed);
         hook.original.function.store(function, Ordering::Relaxed);
     }
+    landmarks();
+    DONE.store(true, Ordering::Release);
 }
 
 fn symbol(handle: *mut c_void, name: &CStr) -> usize {
@@ -70,7 +79,17 @@ fn symbol(handle: *mut c_void, name: &CStr) -> usize {
 
 /// Where the process's allocator and libc itself lie: a function of each.
 pub(super) fn landmarks() -> [usize; 2] {
-    [symbol(libc::RTLD_DEFAULT, c"malloc"), symbol(libc_handle(), c"read")]
+    static FOUND: OnceLock<[usize; 2]> = OnceLock::new();
+    *FOUND.get_or_init(|| [symbol(libc::RTLD_DEFAULT, c"malloc"), symbol(libc_handle(), c"read")])
+}
+
+/// Waits until no other OS thread is inside dlopen(3) or dlclose(3): to look an address up takes the lock
+/// under which objects are loaded, and leaves what dlerror(3) will say.
+pub(super) fn wait_for_loader() {
+    // SAFETY: all zeroes is a valid answer: null pointers.
+    let mut info: Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: a place for the answer; any address may be asked for.
+    unsafe { libc::dladdr(wait_for_loader as *const c_void, &mut info) };
 }
 
 fn libc_handle() -> *mut c_void {

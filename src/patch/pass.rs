@@ -4,15 +4,15 @@
 //! was unloaded, and another at its place, need no bookkeeping that could be wrong.
 
 use super::aside;
-use super::elf::Range;
+use super::elf::{Image, Range, Slot};
 use super::family::Families;
 use super::handlers;
 use super::hooks::{Hook, HOOKS};
 use super::listener;
-use super::objects::{extent_of, program_is_dynamic, walk, Object, Plan, Wanted};
+use super::objects::{extent_of, loads, program_is_dynamic, walk, Loads, Object, Plan, Wanted};
 use super::original;
 use super::protection::Mappings;
-use super::slots::{content, exchange_all, Content, Exchange};
+use super::slots::{content, Content, Exchange, Exchanger};
 use crate::error::{Error, Result};
 use crate::hub::{self, Moment};
 use std::cell::UnsafeCell;
@@ -52,20 +52,68 @@ fn watch_fork(moment: Moment) {
 #[derive(Clone, Copy, Debug)]
 enum Aim {
     Patch(Families),
+    /// What is enabled, of which these are new.
+    Enable(Families),
+    /// What is enabled, in what was loaded since.
+    CatchUp,
     Restore,
 }
 
-/// How many walks there are at most. The last of them finds nothing to do, unless the loader was at work: a
+/// What one walk does.
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Patch(Families),
+    Restore,
+}
+
+impl Aim {
+    /// What is to be done now, under the lock: who patches and who restores at once agree by what is
+    /// enabled. `None` when there is nothing to do, or somebody else has begun something new.
+    fn task(self, round: usize, mine: &mut u32) -> Option<Task> {
+        if round == 1 {
+            match self {
+                Aim::Enable(families) => ENABLED.fetch_or(families.flags(), Ordering::Relaxed),
+                Aim::Restore => ENABLED.swap(0, Ordering::Relaxed),
+                Aim::Patch(_) | Aim::CatchUp => 0,
+            };
+            let begins = u32::from(matches!(self, Aim::Enable(_) | Aim::Restore));
+            *mine = BEGUN.fetch_add(begins, Ordering::Relaxed) + begins;
+        }
+        match self {
+            Aim::Patch(families) => Some(Task::Patch(families)),
+            Aim::Enable(_) => enabled().map(Task::Patch),
+            Aim::CatchUp => {
+                enabled().filter(|families| families.meets(Families::LOADING)).map(Task::Patch)
+            }
+            Aim::Restore => (BEGUN.load(Ordering::Relaxed) == *mine).then_some(Task::Restore),
+        }
+    }
+}
+
+fn enabled() -> Option<Families> {
+    Families::of_flags(ENABLED.load(Ordering::Relaxed)).ok()
+}
+
+/// Counts what was begun for all objects, so that a later call is not undone by an earlier one's last rounds.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+
+/// How many walks there are at most. More than one or two are needed only while the loader is at work: a
 /// first call that was being bound during a walk writes the original over a hook.
-const REPEATS: usize = 4;
+const REPEATS: usize = 16;
 
 /// Patches every object, now and whenever one is loaded.
 pub(crate) fn patch(families: Families) -> Result<usize> {
-    ENABLED.fetch_or(families.flags(), Ordering::Relaxed);
     // SAFETY: no handle.
-    let (changed, _) = unsafe { run(Wanted::Every, Aim::Patch(families)) }?;
+    let (changed, _) = unsafe { run(Wanted::Every, Aim::Enable(families)) }?;
     handlers::wrap_all();
     Ok(changed)
+}
+
+/// Patches what was loaded since, if it is to be.
+pub(super) fn catch_up() {
+    // Whoever loads something does not ask for this, and can be told of no failure.
+    // SAFETY: no handle.
+    let _ = unsafe { run(Wanted::Every, Aim::CatchUp) };
 }
 
 /// Patches one object, which must be there and not one that is left alone.
@@ -85,7 +133,6 @@ pub(crate) unsafe fn patch_one(wanted: Wanted<'_>, families: Families) -> Result
 
 /// Gives every slot its original back.
 pub(crate) fn unpatch() -> Result<usize> {
-    ENABLED.store(0, Ordering::Relaxed);
     // SAFETY: no handle.
     let restored = unsafe { run(Wanted::Every, Aim::Restore) };
     listener::release_all();
@@ -102,28 +149,30 @@ unsafe fn run(wanted: Wanted<'_>, aim: Aim) -> Result<(usize, usize)> {
     if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) || !program_is_dynamic() {
         return Err(Error::ENOTSUP);
     }
-    let mut changed = 0;
-    for round in 1.. {
+    let (mut changed, mut objects, mut mine) = (0, 0, 0);
+    // What was loaded before this and is there still, the loader is known to be done with.
+    let mut settled = None;
+    for round in 1..=REPEATS {
         original::find_all(HOOKS);
         // SAFETY: the caller vouches for the handle.
         let plan = unsafe { Plan::new(wanted) }?;
-        let settled = round == REPEATS;
         let outcome = {
             let _alone = lock();
-            once(&plan, aim, settled)
+            let Some(task) = aim.task(round, &mut mine) else { break };
+            once(&plan, task, settled)?
         };
         changed += outcome.changed;
-        if let Some(error) = outcome.failure {
-            return Err(error);
-        }
-        if (outcome.unsettled == 0 && outcome.changed == 0) || settled {
-            return Ok((changed, outcome.objects));
+        objects = outcome.objects;
+        if outcome.unsettled == 0 && outcome.changed == 0 {
+            break;
         }
         if outcome.unsettled > 0 {
-            wait_for_loader();
+            let loaded = loads();
+            original::wait_for_loader();
+            settled = Some(loaded);
         }
     }
-    unreachable!("the loop ends by itself")
+    Ok((changed, objects))
 }
 
 #[derive(Debug, Default)]
@@ -131,70 +180,83 @@ struct Outcome {
     changed: usize,
     unsettled: usize,
     objects: usize,
-    failure: Option<Error>,
 }
 
-fn once(plan: &Plan<'_>, aim: Aim, settled: bool) -> Outcome {
-    let mut outcome = Outcome::default();
+/// One walk to see whether there is anything to do, and one that does it. Nothing is allocated during
+/// either: the loader's lock is held, and an allocator may call the loader with its own.
+fn once(plan: &Plan<'_>, task: Task, settled: Option<Loads>) -> Result<Outcome> {
     let libc = libc_extent();
-    // Read when the first slot is to be changed: a pass that finds nothing to do costs one walk.
-    let mut mappings: Option<Mappings> = None;
+    let mut outcome = Outcome::default();
+    let mut wanted = 0;
     walk(|object| {
         let Some(image) = object.image().filter(|image| plan.covers(object, image)) else { return };
         outcome.objects += 1;
-        let mut exchanges = Vec::new();
         for slot in image.slots() {
-            let Some(hook) = Hook::of(slot.name) else { continue };
-            let (from, content) = content(&image, libc, slot, hook);
-            let to = match (aim, content) {
-                (Aim::Patch(families), Content::Original) if hook.families.meets(families) => {
-                    hook.entry()
-                }
-                (Aim::Restore, Content::Hook) => hook.original_for(slot.usage),
-                (Aim::Patch(_), Content::Unsettled) => {
-                    outcome.unsettled += 1;
-                    continue;
-                }
-                _ => continue,
-            };
-            exchanges.push(Exchange { address: slot.address, from, to });
-        }
-        if exchanges.is_empty() {
-            return;
-        }
-        if mappings.is_none() {
-            match Mappings::read() {
-                Ok(read) => mappings = Some(read),
-                Err(error) => outcome.failure = Some(error),
+            match step(task, &image, libc, slot, settled.is_some()) {
+                Step::Exchange(_) => wanted += 1,
+                Step::Wait => outcome.unsettled += 1,
+                Step::Leave => {}
             }
-        }
-        let Some(mappings) = &mappings else { return };
-        match exchange_all(&image, &exchanges, mappings, settled) {
-            Ok(done) => {
-                outcome.changed += done.exchanged;
-                outcome.unsettled += done.unsettled;
-            }
-            Err(error) => outcome.failure = Some(error),
         }
     });
-    outcome
+    if wanted == 0 {
+        return Ok(outcome);
+    }
+    outcome.unsettled = 0;
+    let loaded = loads();
+    let mappings = Mappings::read()?;
+    let is_settled = settled == Some(loaded);
+    let mut failure = None;
+    walk(|object| {
+        if object.loads() != loaded {
+            // The mappings may be others by now.
+            outcome.unsettled += 1;
+            return;
+        }
+        let Some(image) = object.image().filter(|image| plan.covers(object, image)) else { return };
+        let mut exchanger = Exchanger::new(&image, &mappings, is_settled);
+        for slot in image.slots() {
+            match step(task, &image, libc, slot, is_settled) {
+                Step::Exchange(exchange) => match exchanger.exchange(exchange) {
+                    Ok(true) => outcome.changed += 1,
+                    Ok(false) => outcome.unsettled += 1,
+                    Err(error) => failure = Some(error),
+                },
+                Step::Wait => outcome.unsettled += 1,
+                Step::Leave => {}
+            }
+        }
+    });
+    failure.map_or(Ok(outcome), Err)
+}
+
+/// What a slot asks for.
+enum Step {
+    Exchange(Exchange),
+    /// The loader has not come to it yet.
+    Wait,
+    Leave,
+}
+
+fn step(task: Task, image: &Image<'_>, libc: Range, slot: Slot<'_>, settled: bool) -> Step {
+    let Some(hook) = Hook::of(slot.name) else { return Step::Leave };
+    let (from, content) = content(image, libc, slot, hook);
+    let to = match (task, content) {
+        (Task::Patch(families), Content::Original) if hook.families.meets(families) => hook.entry(),
+        (Task::Restore, Content::Hook) => hook.original_for(slot.usage),
+        (Task::Patch(families), Content::Unsettled)
+            if !settled && hook.families.meets(families) =>
+        {
+            return Step::Wait;
+        }
+        _ => return Step::Leave,
+    };
+    Step::Exchange(Exchange { address: slot.address, from, to })
 }
 
 fn libc_extent() -> Range {
     let [_, libc] = original::landmarks();
     extent_of(libc).unwrap_or(Range { start: 0, end: 0 })
-}
-
-/// Waits until no other OS thread is inside the loader: to open the program itself changes nothing, and
-/// takes the lock under which objects are loaded.
-fn wait_for_loader() {
-    // SAFETY: no name means the program; the handle is given back.
-    unsafe {
-        let program = libc::dlopen(std::ptr::null(), libc::RTLD_LAZY);
-        if !program.is_null() {
-            libc::dlclose(program);
-        }
-    }
 }
 
 /// How many slots of one object lead to the hook of one function.

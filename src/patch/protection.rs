@@ -6,6 +6,7 @@
 
 use super::elf::Range;
 use crate::error::{Error, Result};
+use crate::sys::memory::page_size;
 use std::ffi::{c_int, c_void};
 use std::fs;
 
@@ -80,9 +81,4 @@ impl Drop for Opened {
         // The kernel splits a mapping when it is opened, so that closing it needs no memory.
         let _ = self.protect(self.before);
     }
-}
-
-fn page_size() -> usize {
-    // SAFETY: has no preconditions.
-    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }

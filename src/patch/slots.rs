@@ -36,8 +36,9 @@ pub(super) fn content(
         Content::Original
     } else if image.extent.holds(value) && slot.usage == Use::Stub {
         Content::Original
-    } else if value != 0 && value < image.extent.end - image.extent.start {
-        // The linker's own value, relative to the object: the loader adds its base, or replaces it.
+    } else if value < image.extent.end - image.extent.start {
+        // The linker's own value, relative to the object: the loader adds its base, or replaces it. Zero is
+        // also what a weak symbol keeps that has no function; this one has.
         Content::Unsettled
     } else if libc.holds(value) {
         // Under another version of its name.
@@ -56,34 +57,36 @@ pub(super) struct Exchange {
     pub(super) to: usize,
 }
 
-/// What became of a number of exchanges.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Done {
-    pub(super) exchanged: usize,
-    /// They lie in an object that the loader is not done with.
-    pub(super) unsettled: usize,
+/// Makes exchanges in one object.
+#[derive(Debug)]
+pub(super) struct Exchanger<'walk> {
+    image: &'walk Image<'walk>,
+    mappings: &'walk Mappings,
+    /// The loader is known to be done with every object.
+    settled: bool,
+    open: Option<Opened>,
 }
 
-/// Makes exchanges in one object. `settled` says that the loader is known to be done with every object.
-pub(super) fn exchange_all(
-    image: &Image<'_>,
-    exchanges: &[Exchange],
-    mappings: &Mappings,
-    settled: bool,
-) -> Result<Done> {
-    let mut done = Done::default();
-    let mut open: Option<Opened> = None;
-    for exchange in exchanges {
-        if !open.as_ref().is_some_and(|opened| opened.holds(exchange.address)) {
+impl<'walk> Exchanger<'walk> {
+    pub(super) fn new(
+        image: &'walk Image<'walk>,
+        mappings: &'walk Mappings,
+        settled: bool,
+    ) -> Exchanger<'walk> {
+        Exchanger { image, mappings, settled, open: None }
+    }
+
+    /// Makes one; false if it is to be looked at again, because the loader was there.
+    pub(super) fn exchange(&mut self, exchange: Exchange) -> Result<bool> {
+        if !self.open.as_ref().is_some_and(|opened| opened.holds(exchange.address)) {
             // First closed, then the next one opened: neighbours would be given back as they are now.
-            drop(open.take());
-            let Some(protection) = mappings.of(exchange.address) else { continue };
+            self.open = None;
+            let Some(protection) = self.mappings.of(exchange.address) else { return Ok(false) };
             let writable = protection & libc::PROT_WRITE != 0;
-            if writable && !settled && image.relro.holds(exchange.address) {
-                done.unsettled += 1;
-                continue;
+            if writable && !self.settled && self.image.relro.holds(exchange.address) {
+                return Ok(false);
             }
-            open = Some(Opened::new(exchange.address, protection)?);
+            self.open = Some(Opened::new(exchange.address, protection)?);
         }
         let made = place(exchange.address).compare_exchange(
             exchange.from,
@@ -92,13 +95,9 @@ pub(super) fn exchange_all(
             Ordering::AcqRel,
             Ordering::Relaxed,
         );
-        match made {
-            Ok(_) => done.exchanged += 1,
-            // Bound by a first call meanwhile: another pass finds what it is now.
-            Err(_) => done.unsettled += 1,
-        }
+        // Bound by a first call meanwhile: another pass finds what it is now.
+        Ok(made.is_ok())
     }
-    Ok(done)
 }
 
 fn place(address: usize) -> &'static AtomicUsize {
