@@ -42,8 +42,12 @@ pub(super) struct Hook {
 
 impl Hook {
     /// The hook of a function, if there is one and this libc has the function.
+    ///
+    /// Asked while the loader's lock is held: the index is made before, and its keys are hashed without
+    /// randomness, for which the standard library would call the loader.
     pub(super) fn of(name: &CStr) -> Option<&'static Hook> {
-        static INDEX: OnceLock<HashMap<&'static CStr, &'static Hook>> = OnceLock::new();
+        type Index = HashMap<&'static CStr, &'static Hook, BuildHasherDefault<DefaultHasher>>;
+        static INDEX: OnceLock<Index> = OnceLock::new();
         let index = INDEX.get_or_init(|| HOOKS.iter().map(|hook| (hook.name, hook)).collect());
         let hook = *index.get(name)?;
         (hook.original.function() != 0).then_some(hook)

@@ -9,7 +9,6 @@ use libc::{Dl_info, Elf64_Sym};
 use std::ffi::{c_int, c_void, CStr};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::OnceLock;
 
 extern "C" {
     /// glibc's dladdr(3) with the symbol's own entry.
@@ -69,6 +68,7 @@ pub(super) fn find_all(hooks: &[Hook]) {
         hook.original.function.store(function, Ordering::Relaxed);
     }
     landmarks();
+    Hook::of(c"");
     DONE.store(true, Ordering::Release);
 }
 
@@ -78,9 +78,17 @@ fn symbol(handle: *mut c_void, name: &CStr) -> usize {
 }
 
 /// Where the process's allocator and libc itself lie: a function of each.
+///
+/// Without a lock: one that is held while the loader is asked would wait for ever for a constructor that
+/// wants it, and that the loader waits for.
 pub(super) fn landmarks() -> [usize; 2] {
-    static FOUND: OnceLock<[usize; 2]> = OnceLock::new();
-    *FOUND.get_or_init(|| [symbol(libc::RTLD_DEFAULT, c"malloc"), symbol(libc_handle(), c"read")])
+    static FOUND: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+    let [allocator, libc] = &FOUND;
+    if libc.load(Ordering::Acquire) == 0 {
+        allocator.store(symbol(libc::RTLD_DEFAULT, c"malloc"), Ordering::Relaxed);
+        libc.store(symbol(libc_handle(), c"read"), Ordering::Release);
+    }
+    [allocator.load(Ordering::Relaxed), libc.load(Ordering::Relaxed)]
 }
 
 /// Waits until no other OS thread is inside dlopen(3) or dlclose(3): to look an address up takes the lock

@@ -9,9 +9,9 @@ use super::family::Families;
 use super::handlers;
 use super::hooks::{Hook, HOOKS};
 use super::listener;
-use super::objects::{extent_of, loads, program_is_dynamic, walk, Loads, Object, Plan, Wanted};
+use super::objects::{extent_of, loads, program_is_dynamic, walk, Loads, Plan, Wanted};
 use super::original;
-use super::protection::Mappings;
+use super::protection::{file_at, Mappings};
 use super::slots::{content, Content, Exchange, Exchanger};
 use crate::error::{Error, Result};
 use crate::hub::{self, Moment};
@@ -268,38 +268,74 @@ pub(crate) struct Entry {
     pub(crate) slots: usize,
 }
 
-/// What is patched now, object by object.
-pub(crate) fn report() -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let libc = libc_extent();
-    let _alone = lock();
-    walk(|object| {
-        let Some(image) = object.image() else { return };
-        let first = entries.len();
-        for slot in image.slots() {
-            let Some(hook) = Hook::of(slot.name) else { continue };
-            if content(&image, libc, slot, hook).1 != Content::Hook {
-                continue;
-            }
-            match entries[first..].iter_mut().find(|entry| entry.function == hook.name) {
-                Some(entry) => entry.slots += 1,
-                None => entries.push(Entry {
-                    object: readable_path(object),
-                    function: hook.name,
-                    families: hook.families,
-                    slots: 1,
-                }),
-            }
-        }
-    });
-    entries
+/// An object of the report, whose path is part of a common text.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    path: (usize, usize),
+    address: usize,
 }
 
-/// The program has no name in the loader's list.
-fn readable_path(object: &Object<'_>) -> CString {
-    if !object.path().is_empty() {
-        return object.path().to_owned();
+/// What is patched now, object by object. As in `once`, the walk allocates nothing.
+pub(crate) fn report() -> Vec<Entry> {
+    original::find_all(HOOKS);
+    let libc = libc_extent();
+    let _alone = lock();
+    let mut room = (0, 0, 0);
+    loop {
+        let mut text = Vec::with_capacity(room.0);
+        let mut objects: Vec<Named> = Vec::with_capacity(room.1);
+        let mut slots: Vec<(usize, &'static Hook)> = Vec::with_capacity(room.2);
+        let mut needed = (0, 0, 0);
+        walk(|object| {
+            let Some(image) = object.image() else { return };
+            let path = object.path().to_bytes();
+            needed = (needed.0 + path.len(), needed.1 + 1, needed.2);
+            let fits = needed.0 <= text.capacity() && needed.1 <= objects.capacity();
+            if fits {
+                objects.push(Named { path: (text.len(), path.len()), address: object.dynamic() });
+                text.extend_from_slice(path);
+            }
+            for slot in image.slots() {
+                let Some(hook) = Hook::of(slot.name) else { continue };
+                if content(&image, libc, slot, hook).1 == Content::Hook {
+                    needed.2 += 1;
+                    if fits && needed.2 <= slots.capacity() {
+                        slots.push((objects.len() - 1, hook));
+                    }
+                }
+            }
+        });
+        if slots.len() == needed.2 && objects.len() == needed.1 {
+            return summed_up(&text, &objects, &slots);
+        }
+        // More than fits has been loaded since.
+        room = (needed.0 + 256, needed.1 + 4, needed.2 + 64);
     }
-    let path = std::env::current_exe().map(|path| path.into_os_string().into_encoded_bytes());
-    path.ok().and_then(|path| CString::new(path).ok()).unwrap_or_default()
+}
+
+fn summed_up(text: &[u8], objects: &[Named], slots: &[(usize, &'static Hook)]) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let (mut first, mut before) = (0, usize::MAX);
+    for &(at, hook) in slots {
+        if at != before {
+            (first, before) = (entries.len(), at);
+        }
+        if let Some(entry) = entries[first..].iter_mut().find(|it| it.function == hook.name) {
+            entry.slots += 1;
+            continue;
+        }
+        let Named { path: (start, length), address } = objects[at];
+        let object = match length {
+            // The program has no name in the loader's list, nor in /proc/self/exe if that is the loader.
+            0 => file_at(address),
+            _ => text[start..start + length].to_owned(),
+        };
+        entries.push(Entry {
+            object: CString::new(object).unwrap_or_default(),
+            function: hook.name,
+            families: hook.families,
+            slots: 1,
+        });
+    }
+    entries
 }

@@ -43,6 +43,16 @@ fn parse(line: &[u8]) -> Option<(Range, c_int)> {
     Some((Range { start: number(start)?, end: number(end)? }, protection))
 }
 
+/// The file that is mapped at an address; empty where that is not to be known.
+pub(super) fn file_at(address: usize) -> Vec<u8> {
+    let text = fs::read("/proc/self/maps").unwrap_or_default();
+    let line = text
+        .split(|byte| *byte == b'\n')
+        .find(|line| parse(line).is_some_and(|(range, _)| range.holds(address)));
+    let path = line.and_then(|line| Some(&line[line.iter().position(|byte| *byte == b'/')?..]));
+    path.unwrap_or_default().to_owned()
+}
+
 /// A page that can be written to, until dropped.
 #[derive(Debug)]
 pub(super) struct Opened {
