@@ -29,6 +29,7 @@ use libc::{
 };
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void, CStr};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::OnceLock;
 
 /// One hooked function.
@@ -114,6 +115,7 @@ macro_rules! hooks {
         /// The functions of libc themselves.
         #[allow(clippy::missing_safety_doc, reason = "libc's manual says it")]
         #[allow(dead_code, reason = "not every body needs its original, nor its address")]
+        #[allow(clippy::too_many_arguments, reason = "libc's own")]
         pub(super) mod originals {
             use super::*;
             $($(
@@ -140,6 +142,7 @@ macro_rules! hooks {
         }
 
         #[allow(non_upper_case_globals, reason = "the names of libc")]
+        #[allow(clippy::too_many_arguments, reason = "libc's own")]
         mod entries {
             use super::*;
             use crate::patch::caller;

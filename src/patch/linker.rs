@@ -35,7 +35,8 @@ pub(super) fn searches_as_we_do(caller: usize) -> bool {
         };
         let is_program = object.path().is_empty();
         let is_either = [caller.dynamic, own].contains(&object.dynamic());
-        alike &= !(paths.inherited && !is_program) && !(paths.own && is_either);
+        let differs = (paths.inherited && !is_program) || (paths.own && is_either);
+        alike &= !differs;
     });
     alike
 }

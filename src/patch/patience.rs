@@ -123,7 +123,7 @@ impl Drop for Patient<'_> {
 /// In the child of a fork: the others are gone.
 pub(super) fn forget_parent() {
     HERE.with(|here| {
-        drop(here.list.take());
+        let _ = here.list.take();
         here.watchman.set(ptr::null());
     });
 }

@@ -306,7 +306,7 @@ impl Bucket {
         self.waiting.store(0, Ordering::Relaxed);
         self.missed.store(false, Ordering::Relaxed);
         self.uncalled.set(false);
-        drop(self.queue.take());
+        let _ = self.queue.take();
         self.locked.store(false, Ordering::Release);
     }
 }

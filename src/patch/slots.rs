@@ -32,9 +32,10 @@ pub(super) fn content(
     let value = place(slot.address).load(Ordering::Relaxed);
     let content = if value == hook.entry() {
         Content::Hook
-    } else if value == hook.original.function() || value == hook.original.canonical() {
-        Content::Original
-    } else if image.extent.holds(value) && slot.usage == Use::Stub {
+    } else if value == hook.original.function()
+        || value == hook.original.canonical()
+        || (image.extent.holds(value) && slot.usage == Use::Stub)
+    {
         Content::Original
     } else if value < image.extent.end - image.extent.start {
         // The linker's own value, relative to the object: the loader adds its base, or replaces it. Zero is
