@@ -21,6 +21,10 @@ pub(super) const WRITE: u8 = 2;
 /// out-of-band data cuts reads short.
 pub(super) const STICKY: u8 = 4;
 
+/// Not of readiness, but as short-lived: a socket that has no timeout for a direction. See `Hub::is_endless`.
+pub(super) const ENDLESS_READ: u8 = 8;
+pub(super) const ENDLESS_WRITE: u8 = 16;
+
 /// A green thread in the queue of a descriptor; lives on that thread's stack.
 #[derive(Debug)]
 #[repr(C)]

@@ -4,7 +4,7 @@
 //! first tries, and whoever comes later queues behind. So the order of arrival is the order of
 //! delivery. Who leaves the queue while the descriptor is ready wakes the next.
 
-use super::descriptors::{Descriptor, Waiter, READ, STICKY, WRITE};
+use super::descriptors::{Descriptor, Waiter, ENDLESS_READ, ENDLESS_WRITE, READ, STICKY, WRITE};
 use super::{enter, Hub};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
@@ -26,6 +26,13 @@ impl Direction {
         match self {
             Direction::Read => READ,
             Direction::Write => WRITE,
+        }
+    }
+
+    fn endless_bit(self) -> u8 {
+        match self {
+            Direction::Read => ENDLESS_READ,
+            Direction::Write => ENDLESS_WRITE,
         }
     }
 
@@ -311,6 +318,23 @@ impl Hub {
     pub(crate) fn seems_socket(&self, fd: c_int) -> bool {
         let known = self.descriptor_of(fd).ok().and_then(|descriptor| descriptor.kind.get());
         known.is_some_and(Kind::is_socket)
+    }
+
+    /// Whether a socket was seen to have no timeout for a direction, since it has the number. Only of what
+    /// is registered: of that everybody tells who closes it.
+    pub(crate) fn is_endless(&self, fd: c_int, direction: Direction) -> bool {
+        self.descriptor_of(fd).is_ok_and(|descriptor| {
+            descriptor.registered.get() && descriptor.ready.get() & direction.endless_bit() != 0
+        })
+    }
+
+    /// Takes note that a socket has no timeout for a direction.
+    pub(crate) fn note_endless(&self, fd: c_int, direction: Direction) {
+        if let Ok(descriptor) = self.descriptor_of(fd) {
+            if descriptor.registered.get() {
+                descriptor.ready.set(descriptor.ready.get() | direction.endless_bit());
+            }
+        }
     }
 
     /// Asks the kernel what a descriptor is that is no socket, or was one.

@@ -33,9 +33,9 @@ pub(super) unsafe fn recvmmsg(
             let span = span.tv_sec.saturating_mul(1_000_000_000).saturating_add(span.tv_nsec);
             Some(clock::after_ns(span))
         }
-        // SAFETY: the kernel refuses it.
         Some(_) => {
-            return ended(unsafe { originals::recvmmsg(fd, messages, count, flags, timeout) })
+            // SAFETY: the kernel refuses it.
+            return ended(unsafe { originals::recvmmsg(fd, messages, count, flags, timeout) });
         }
     };
     let call = |at: usize, flags: c_int| {

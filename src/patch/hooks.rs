@@ -19,8 +19,8 @@ use super::hosts::{self, Number};
 use super::names::{self, Eai};
 use super::original::Original;
 use super::{
-    aside, batch, bytes, command, connection, handlers, loading, lowat, process, select, semaphore,
-    sendfile, sleep, socket, tracking, wait,
+    aside, batch, bytes, command, connection, handlers, loading, options, process, select,
+    semaphore, sendfile, sleep, socket, tracking, wait,
 };
 use libc::{
     addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
@@ -276,7 +276,7 @@ hooks! {
         every dup2(old: c_int, new: c_int) -> c_int = tracking::dup2;
         every __dup2(old: c_int, new: c_int) -> c_int = tracking::dup2;
         every dup3(old: c_int, new: c_int, flags: c_int) -> c_int = tracking::dup3;
-        every setsockopt(socket: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int = lowat::setsockopt;
+        every setsockopt(socket: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int = options::setsockopt;
     }
     LOADING {
         seen dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen;

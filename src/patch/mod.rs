@@ -18,7 +18,7 @@
 //! `hosts`; `loading`, with `seen` and `linker`.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
-//! `nature` of what is no socket, `ranges` and `lowat`; `batch` and `sendfile`; `connection` — connect and
+//! `nature` of what is no socket, `ranges` and `options`; `batch` and `sendfile`; `connection` — connect and
 //! accept, with `listener` for the one mode that is virtual; `tracking` — close and its like.
 
 mod aside;
@@ -35,11 +35,11 @@ mod hosts;
 mod linker;
 mod listener;
 mod loading;
-mod lowat;
 mod mask;
 mod names;
 mod nature;
 mod objects;
+mod options;
 mod original;
 mod pass;
 mod patience;

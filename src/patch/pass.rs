@@ -49,6 +49,12 @@ fn watch_fork(moment: Moment) {
     drop(unsafe { std::mem::replace(&mut *HELD.0.get(), held) });
 }
 
+/// Whether every object was patched with one of the families.
+#[inline]
+pub(super) fn is_everywhere(families: Families) -> bool {
+    ENABLED.load(Ordering::Relaxed) & families.flags() != 0
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Aim {
     Patch(Families),

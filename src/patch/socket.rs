@@ -4,7 +4,7 @@
 use super::caller::Caller;
 use super::hooks::originals;
 use super::turn::{is_unix, may_go_on, result, socket_call, wait, Patience, Rest};
-use super::{listener, lowat, ranges};
+use super::{listener, options, ranges};
 use crate::error::{Error, Result};
 use crate::hub::{self, Direction, Stamp};
 use crate::net::stream::{asked, is_immediate};
@@ -27,7 +27,7 @@ fn is_stream(socket: c_int) -> bool {
 /// Whether `count` bytes are less than what a receiving caller has asked to wait for.
 #[inline(always)]
 fn is_too_short(count: isize, length: usize, flags: c_int) -> bool {
-    let waits = flags & libc::MSG_WAITALL != 0 || lowat::is_used();
+    let waits = flags & libc::MSG_WAITALL != 0 || options::is_used();
     waits && count > 0 && (count as usize) < length && !is_immediate(Direction::Read, flags)
 }
 
@@ -41,7 +41,7 @@ fn receive_rest(
     step: &dyn Fn(usize, c_int) -> isize,
 ) -> Result<isize> {
     let count = count as usize;
-    let target = if flags & libc::MSG_WAITALL != 0 { length } else { lowat::of(fd).min(length) };
+    let target = if flags & libc::MSG_WAITALL != 0 { length } else { options::of(fd).min(length) };
     if count >= target || !is_stream(fd) {
         return Ok(count as isize);
     }
@@ -55,7 +55,7 @@ fn receive_rest(
     let rest = Rest { fd, direction: Direction::Read, patience, stamp, moved: count, target };
     rest.carry_on(caller, &|moved| {
         match may_go_on(fd, libc::POLLIN) {
-            Err(Error::EPIPE) if lowat::waiting_bytes(fd) == 0 => return Err(Error::EPIPE),
+            Err(Error::EPIPE) if options::waiting_bytes(fd) == 0 => return Err(Error::EPIPE),
             Err(Error::EPIPE) | Ok(()) => {}
             Err(error) => return Err(error),
         }
@@ -150,7 +150,7 @@ pub(super) unsafe fn recvmsg(
     // SAFETY: the kernel has filled the message in.
     let (iov, ranges, control) = unsafe {
         passed::adopt_all(&*message);
-        ((*message).msg_iov, (*message).msg_iovlen as usize, (*message).msg_controllen as usize)
+        ((*message).msg_iov, (*message).msg_iovlen, (*message).msg_controllen)
     };
     // SAFETY: the kernel has read the ranges.
     let length = unsafe { ranges::total(iov, ranges) }.unwrap_or(0);
@@ -177,7 +177,7 @@ unsafe fn receive_more(
     flags: c_int,
 ) -> isize {
     // SAFETY: the caller vouches for the ranges.
-    let left = unsafe { ranges::rest(before.msg_iov, before.msg_iovlen as usize, at, usize::MAX) };
+    let left = unsafe { ranges::rest(before.msg_iov, before.msg_iovlen, at, usize::MAX) };
     let Ok(mut left) = left else { return 0 };
     let mut more = msghdr { msg_iov: left.as_mut_ptr(), msg_iovlen: left.len() as _, ..*before };
     more.msg_name = std::ptr::null_mut();
@@ -345,7 +345,7 @@ pub(super) unsafe fn send_message(
         // SAFETY: the caller vouches for the message.
         unsafe { originals::sendmsg(fd, message, flags) }
     })?;
-    let (iov, ranges) = (given.msg_iov, given.msg_iovlen as usize);
+    let (iov, ranges) = (given.msg_iov, given.msg_iovlen);
     // SAFETY: the kernel has read the ranges.
     let length = unsafe { ranges::total(iov, ranges) }.unwrap_or(0);
     if is_partial(count, length, flags) {

@@ -2,10 +2,11 @@
 //!
 //! Every call is made at once, without waiting, whenever the hub knows nothing against it. Only one that
 //! would have to wait asks what kind of waiting the descriptor's owner has chosen, so that all others pay
-//! for nothing. It is asked each time: the mode belongs to the open file, which another process may have
-//! too.
+//! for nothing. The mode is asked for each time: it belongs to the open file, which another process may
+//! have too.
 
 use super::caller::Caller;
+use super::options;
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub::{self, perform, try_now, Direction, Stamp};
@@ -45,6 +46,21 @@ impl Patience {
             // With a timeout no call is restarted (signal(7)).
             Some(span) => Patience { deadline: clock::after_ns(span), heed: Heed::Every },
         }
+    }
+
+    /// As `of_timeout`, for a green thread that often waits.
+    fn of_known_timeout(caller: Caller, socket: c_int, direction: Direction) -> Patience {
+        if options::may_be_timed() {
+            return Patience::of_timeout(socket, direction);
+        }
+        if caller.hub.is_endless(socket, direction) {
+            return Patience::ENDLESS;
+        }
+        let asked = Patience::of_timeout(socket, direction);
+        if asked.deadline == NEVER {
+            caller.hub.note_endless(socket, direction);
+        }
+        asked
     }
 
     /// `None` for who does not wait at all.
@@ -118,11 +134,12 @@ fn wait_socket(
     asked: usize,
     attempt: &Attempt<'_>,
 ) -> Result<isize> {
-    match Patience::of_socket(fd, direction)? {
-        Some(patience) => wait(caller, fd, direction, asked, patience, attempt),
+    if fd::is_nonblocking(fd)? {
         // Whatever the hub believes: the kernel's own answer.
-        None => attempt(),
+        return attempt();
     }
+    let patience = Patience::of_known_timeout(caller, fd, direction);
+    wait(caller, fd, direction, asked, patience, attempt)
 }
 
 /// Waits for a call's turn, and makes it. A wait that comes to its end gives EAGAIN, as the kernel has it.

@@ -1,0 +1,68 @@
+//! The options that say how a socket waits: SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO.
+//!
+//! Hardly anybody sets them, and each wait, or each receive that moved less than was asked for, would have
+//! to ask. So setsockopt(2) is watched. A least amount is asked for once some socket of the process was given
+//! one. A timeout may be older than the hooks: it is asked for at the first waits of each socket, and at
+//! every wait once one was set anywhere, or where setsockopt(2) is not hooked in every object.
+
+use super::family::Families;
+use super::hooks::originals;
+use super::pass;
+use crate::sys::fd;
+use libc::socklen_t;
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static USED: AtomicBool = AtomicBool::new(false);
+
+static TIMED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a socket that had no timeout may have one by now.
+#[inline(always)]
+pub(super) fn may_be_timed() -> bool {
+    TIMED.load(Ordering::Acquire) || !pass::is_everywhere(Families::TRACKING)
+}
+
+#[inline(always)]
+pub(super) fn is_used() -> bool {
+    USED.load(Ordering::Relaxed)
+}
+
+/// What a socket was given; 1 if nothing.
+pub(super) fn of(socket: c_int) -> usize {
+    fd::socket_option(socket, libc::SO_RCVLOWAT).map_or(1, |bytes| bytes.max(1) as usize)
+}
+
+/// How many bytes can be received now.
+pub(super) fn waiting_bytes(socket: c_int) -> c_int {
+    let mut count: c_int = 0;
+    let place: *mut c_int = &mut count;
+    // SAFETY: a place for the answer. A failure leaves it 0.
+    unsafe { libc::ioctl(socket, libc::FIONREAD, place) };
+    count
+}
+
+/// Takes note that the option is in use.
+///
+/// # Safety
+/// As setsockopt(2).
+pub(super) unsafe fn setsockopt(
+    socket: c_int,
+    level: c_int,
+    option: c_int,
+    value: *const c_void,
+    length: socklen_t,
+) -> c_int {
+    // 64-bit times of 32-bit machines have numbers of their own (linux/socket.h).
+    const NEW_TIMEOUTS: [c_int; 2] = [66, 67];
+    if level == libc::SOL_SOCKET {
+        match option {
+            libc::SO_RCVLOWAT => USED.store(true, Ordering::Relaxed),
+            libc::SO_RCVTIMEO | libc::SO_SNDTIMEO => TIMED.store(true, Ordering::Release),
+            other if NEW_TIMEOUTS.contains(&other) => TIMED.store(true, Ordering::Release),
+            _ => {}
+        }
+    }
+    // SAFETY: the caller vouches for the value.
+    unsafe { originals::setsockopt(socket, level, option, value, length) }
+}
