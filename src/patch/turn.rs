@@ -6,6 +6,7 @@
 //! have too.
 
 use super::caller::Caller;
+use super::nature::{self, Nature};
 use super::options;
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
@@ -134,8 +135,9 @@ fn wait_socket(
     asked: usize,
     attempt: &Attempt<'_>,
 ) -> Result<isize> {
-    if fd::is_nonblocking(fd)? {
-        // Whatever the hub believes: the kernel's own answer.
+    // Whatever the hub believes: the kernel's own answer, to who does not wait and of what is no socket.
+    let is_socket = caller.hub.seems_socket(fd) || nature::of(fd)? == Nature::Socket;
+    if !is_socket || fd::is_nonblocking(fd)? {
         return attempt();
     }
     let patience = Patience::of_known_timeout(caller, fd, direction);

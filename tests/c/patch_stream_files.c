@@ -98,6 +98,7 @@ static void pipes(void) {
   job.fd = ends[0];
   gh_thread thread = go(reads, &job);
   stays_blocking(ends[0]);
+  CHECK(recv(ends[0], room, 1, 0) == -1 && errno == ENOTSOCK);
   CHECK_EQ(write(ends[1], "abc", 3), 3);
   join(thread);
   CHECK_EQ(job.moved, 3);
