@@ -20,7 +20,7 @@ use super::names::{self, Eai};
 use super::original::Original;
 use super::{
     aside, batch, bytes, command, connection, handlers, loading, options, process, select,
-    semaphore, sendfile, sleep, socket, tracking, wait,
+    semaphore, sendfile, signals, sleep, socket, tracking, wait,
 };
 use libc::{
     addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
@@ -80,9 +80,10 @@ macro_rules! entry {
         }
     };
     (bare $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $code:path) => {
-        // SAFETY: code for the function of this line, which is called as libc declares it.
-        pub(super) const $name: unsafe extern "C-unwind" fn($($type),*) -> $result =
-            unsafe { std::mem::transmute($code as unsafe extern "C" fn()) };
+        pub(super) const $name: unsafe extern "C-unwind" fn($($type),*) -> $result = {
+            // SAFETY: code for the function of this line, which is called as libc declares it.
+            unsafe { std::mem::transmute($code as unsafe extern "C" fn()) }
+        };
     };
     (green $name:ident($($argument:ident: $type:ty),*) -> $result:ty = $body:path) => {
         pub(super) unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
@@ -184,6 +185,12 @@ hooks! {
         green pselect(count: c_int, read: *mut fd_set, write: *mut fd_set, except: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int = select::pselect;
         green epoll_wait(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: c_int) -> c_int = wait::epoll_wait;
         green epoll_pwait(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: c_int, mask: *const sigset_t) -> c_int = wait::epoll_pwait;
+        green pause() -> c_int = signals::pause;
+        green sigsuspend(mask: *const sigset_t) -> c_int = signals::sigsuspend;
+        green __sigsuspend(mask: *const sigset_t) -> c_int = signals::sigsuspend;
+        green sigtimedwait(set: *const sigset_t, info: *mut siginfo_t, timeout: *const timespec) -> c_int = signals::sigtimedwait;
+        green sigwaitinfo(set: *const sigset_t, info: *mut siginfo_t) -> c_int = signals::sigwaitinfo;
+        green sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int = signals::sigwait;
         green epoll_pwait2(epoll: c_int, events: *mut epoll_event, most: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int = wait::epoll_pwait2;
     }
     ALL {

@@ -16,26 +16,36 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// The mask of one call.
+/// The signals of one call. The kernel has read the set before it is looked at here.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mask(*const sigset_t);
+pub(super) enum Mask {
+    /// The OS thread's mask stays as it is.
+    Kept,
+    /// It is this for the time of the wait.
+    Replaced(*const sigset_t),
+    /// It stays, and these signals are waited for.
+    Wanted(*const sigset_t),
+}
 
 impl Mask {
-    /// The OS thread's stays as it is.
-    pub(super) const fn none() -> Mask {
-        Mask(ptr::null())
+    /// The mask of a call to which it may not be given.
+    pub(super) fn of(set: *const sigset_t) -> Mask {
+        match set.is_null() {
+            true => Mask::Kept,
+            false => Mask::Replaced(set),
+        }
     }
 
-    /// A mask that the kernel has read before it is looked at here.
-    pub(super) const fn of(set: *const sigset_t) -> Mask {
-        Mask(set)
-    }
-
-    /// A descriptor that is readable while a signal is pending that only this mask lets through.
+    /// A descriptor that is readable while a signal is pending that only this mask lets through, or that is
+    /// waited for.
     pub(super) fn watch_opened(self) -> Result<Option<Owned>> {
-        let opened = match self.bits() {
-            Some(mask) => blocked() & !mask,
-            None => 0,
+        // SAFETY: read by the kernel before, says whoever made the mask.
+        let opened = unsafe {
+            match self {
+                Mask::Kept => 0,
+                Mask::Replaced(set) => blocked() & !bits(&*set),
+                Mask::Wanted(set) => bits(&*set),
+            }
         };
         if opened == 0 {
             return Ok(None);
@@ -46,23 +56,20 @@ impl Mask {
     }
 
     /// Has what this mask lets through, and is pending, handled now: EINTR if a handler has run.
-    pub(super) fn deliver_opened(self) -> Result<()> {
-        if self.0.is_null() {
-            return Ok(());
-        }
+    pub(super) fn deliver_opened(self) -> Result<c_int> {
+        let Mask::Replaced(set) = self else { return Ok(0) };
         // SAFETY: no descriptors; the mask is the caller's, and the kernel has read it before.
-        said(unsafe { originals::ppoll(ptr::null_mut(), 0, &AT_ONCE, self.0) }).map(drop)
+        said(unsafe { originals::ppoll(ptr::null_mut(), 0, &AT_ONCE, set) })
     }
 
     /// The signals that do not end the wait. One that the OS thread lets through is handled meanwhile all the
     /// same, since the others run with the OS thread's mask.
     pub(super) fn held_back(self) -> SignalSet {
-        self.bits().unwrap_or(0)
-    }
-
-    fn bits(self) -> Option<SignalSet> {
-        // SAFETY: null, or read by the kernel before.
-        unsafe { self.0.as_ref() }.map(bits)
+        match self {
+            // SAFETY: read by the kernel before, says whoever made the mask.
+            Mask::Replaced(set) => bits(unsafe { &*set }),
+            Mask::Kept | Mask::Wanted(_) => 0,
+        }
     }
 }
 

@@ -80,8 +80,7 @@ unsafe fn select_for(
 ) -> Result<c_int> {
     // SAFETY: the caller vouches for the sets.
     let sets = unsafe { Sets::read(count, theirs) };
-    let Sets { count, length, theirs, .. } = sets;
-    let given = &sets.given;
+    let Sets { count, length, theirs, ref given } = sets;
     let mut answer = given.clone();
     let found = wait_for(caller, sets.descriptors(), span, Mask::of(mask), || {
         answer.copy_from_slice(given);
@@ -96,8 +95,14 @@ unsafe fn select_for(
                 own.cast::<fd_set>()
             }
         });
+        let mut at_once = timeval { tv_sec: 0, tv_usec: 0 };
         // SAFETY: the copies are as large as the count says; the caller vouches for the mask.
-        said(unsafe { originals::pselect(count, read, write, except, &AT_ONCE, mask) })
+        said(unsafe {
+            match mask.is_null() {
+                true => originals::select(count, read, write, except, &mut at_once),
+                false => originals::pselect(count, read, write, except, &AT_ONCE, mask),
+            }
+        })
     })?;
     let Found::Ready(ready) = found else { return Err(Error::EBADF) };
     for (set, copy) in theirs.iter().zip(answer.chunks(length.max(1))) {

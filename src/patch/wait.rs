@@ -120,7 +120,7 @@ pub(super) unsafe fn poll(
     // SAFETY: the caller vouches for the array.
     let ask = || said(unsafe { originals::poll(fds, count, 0) });
     // SAFETY: as above; asked first.
-    unsafe { poll_asking(caller, fds, count, milliseconds(timeout), Mask::none(), ask) }
+    unsafe { poll_asking(caller, fds, count, milliseconds(timeout), Mask::Kept, ask) }
 }
 
 /// # Safety
@@ -210,7 +210,7 @@ pub(super) unsafe fn epoll_wait(
     most: c_int,
     timeout: c_int,
 ) -> Result<c_int> {
-    collect(caller, epoll, milliseconds(timeout), Mask::none(), || {
+    collect(caller, epoll, milliseconds(timeout), Mask::Kept, || {
         // SAFETY: the caller vouches for the array.
         said(unsafe { originals::epoll_wait(epoll, events, most, 0) })
     })
@@ -263,7 +263,7 @@ fn collect(
 ) -> Result<c_int> {
     let ask = || match ask()? {
         // Asked for events alone, epoll_pwait(2) does not look at signals.
-        0 if span != 0 => mask.deliver_opened().map(|()| 0),
+        0 if span != 0 => mask.deliver_opened(),
         ready => Ok(ready),
     };
     match wait_for(caller, std::iter::once(epoll), span, mask, ask)? {
