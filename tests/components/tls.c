@@ -1,9 +1,9 @@
 /* OpenSSL on plain blocking descriptors, both ends in green threads of one OS thread:
- * tls patched CERTIFICATE KEY
+ * tls patched|plain CERTIFICATE KEY
  *
- * Without hooks the first read would block the other end out for ever, so there is no plain run: tls plain
- * is only asked to be stuck. */
+ * Without hooks the first read keeps the other end from running: a plain run never ends. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -121,6 +121,22 @@ static void *either(void *arg) {
   return which % 2 == 0 ? serve((void *)(which / 2)) : ask((void *)(which / 2));
 }
 
+/* Both ends of a connection over TCP. */
+static void connect_pair(int pair[2]) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t length = sizeof address;
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK(listener >= 0);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  CHECK_EQ(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+  CHECK_EQ(listen(listener, 1), 0);
+  CHECK_EQ(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+  CHECK((pair[1] = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
+  CHECK_EQ(connect(pair[1], (struct sockaddr *)&address, sizeof address), 0);
+  CHECK((pair[0] = accept(listener, NULL, NULL)) >= 0);
+  CHECK_EQ(close(listener), 0);
+}
+
 int main(int argc, char **argv) {
   int small = 4096;
   CHECK(argc == 4);
@@ -132,7 +148,10 @@ int main(int argc, char **argv) {
   CHECK_EQ(SSL_CTX_load_verify_locations(client_context, argv[2], NULL), 1);
   SSL_CTX_set_verify(client_context, SSL_VERIFY_PEER, NULL);
   for (int i = 0; i < PAIRS; i++) {
-    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+    if (i % 2 == 0)
+      connect_pair(pairs[i]);
+    else
+      CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
     for (int end = 0; end < 2; end++)
       CHECK_EQ(setsockopt(pairs[i][end], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
   }
