@@ -41,12 +41,32 @@ fn a_hundred_transfers_of_libcurl_end_together() {
     let http = format!("http://127.0.0.1:{}", server.http);
     let https = format!("https://127.0.0.1:{}", server.https);
 
-    assert!(fetched(&curl, &["plain", "3", &http], None) >= 3.0 * PAUSE);
-    assert!(fetched(&curl, &["plain", "3", &https, &trusted], None) >= 3.0 * PAUSE);
-    stays_below(1000.0, "100 over HTTP", || fetched(&curl, &["patched", "100", &http], None));
-    stays_below(1000.0, "100 over TLS", || {
-        fetched(&curl, &["patched", "100", &https, &trusted], None)
+    assert!(fetched(&curl, &["plain", "fetch", "3", &http], None) >= 3.0 * PAUSE);
+    assert!(fetched(&curl, &["plain", "fetch", "3", &https, &trusted], None) >= 3.0 * PAUSE);
+    stays_below(1000.0, "100 over HTTP", || {
+        fetched(&curl, &["patched", "fetch", "100", &http], None)
     });
+    stays_below(1000.0, "100 over TLS", || {
+        fetched(&curl, &["patched", "fetch", "100", &https, &trusted], None)
+    });
+}
+
+/// A cancelled green thread's wait fails, which libcurl hands on; and a transfer need not have begun and
+/// ended under the same hooks.
+#[test]
+fn transfers_of_libcurl_are_cancelled_and_outlive_the_hooks() {
+    let _alone = alone();
+    let Some(flags) = CURL.flags() else { return };
+    let Some(certificate) = Certificate::new("cancel.certificate") else { return };
+    let curl = program("curl", &flags);
+    let server = SlowServer::start(&certificate);
+    let trusted = certificate.certificate.to_string_lossy().into_owned();
+    let http = format!("http://127.0.0.1:{}", server.http);
+    let https = format!("https://127.0.0.1:{}", server.https);
+    for arguments in [&["20", &http][..], &["20", &https, &trusted]] {
+        ends_well(&curl, &[&["patched", "cancel"], arguments].concat(), None);
+        ends_well(&curl, &[&["patched", "toggle"], arguments].concat(), None);
+    }
 }
 
 /// libcurl asks for names in OS threads of its own, which call the same functions at the same time.
@@ -59,7 +79,8 @@ fn libcurl_finds_names_in_its_own_threads() {
     let names = shared("slow_names", "libnss_slow.so.2");
     let server = SlowServer::start(&certificate);
     let url = format!("http://somewhere.test:{}", server.http);
-    let fetched = |how: &str, count: &str| fetched(&curl, &[how, count, &url], Some(&names));
+    let fetched =
+        |how: &str, count: &str| fetched(&curl, &[how, "fetch", count, &url], Some(&names));
     assert!(fetched("plain", "3") >= 3.0 * (PAUSE + LOOKUP));
     stays_below(1500.0, "50 names of libcurl", || fetched("patched", "50"));
 }
@@ -77,6 +98,17 @@ fn fifty_queries_of_libpq_sleep_together() {
         assert!(slept("plain", "3") >= 3.0 * PAUSE);
         stays_below(1500.0, "50 queries", || slept("patched", "50"));
     }
+}
+
+#[test]
+fn queries_of_libpq_are_cancelled() {
+    let _alone = alone();
+    let Some(flags) = LIBPQ.flags() else { return };
+    let Some(server) = Postgres::start() else { return };
+    let postgres = program("postgres", &flags);
+    let arguments = ["patched", "cancel", "20", &server.over_socket()];
+    let took = told(&ends_well(&postgres, &arguments, None), "cancelled");
+    assert!(took < 20_000.0, "{took} ms, of queries that would take a minute");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-/* libpq in green threads: postgres patched|plain sleep|transactions COUNT CONNINFO
+/* libpq in green threads: postgres patched|plain sleep|transactions|cancel COUNT CONNINFO
  *                         postgres patched killed COUNT CONNINFO POSTMASTER SIGNAL */
 #include <errno.h>
 #include <libpq-fe.h>
@@ -9,7 +9,7 @@
 
 static const char *conninfo;
 static pid_t backends[MOST_THREADS];
-static long told;
+static long told, asking;
 
 static PGconn *connected(void) {
   PGconn *connection = PQconnectdb(conninfo);
@@ -105,6 +105,17 @@ static void *lose_the_server(void *arg) {
   return NULL;
 }
 
+static void *lose_patience(void *arg) {
+  PGconn *connection = connected();
+  asking++;
+  PGresult *result = PQexec(connection, "SELECT pg_sleep(60)");
+  CHECK_EQ(PQresultStatus(result), PGRES_FATAL_ERROR);
+  CHECK(strlen(PQerrorMessage(connection)) > 0);
+  PQclear(result);
+  PQfinish(connection);
+  return arg;
+}
+
 struct killing {
   long count;
   pid_t postmaster;
@@ -143,6 +154,8 @@ int main(int argc, char **argv) {
     tell("slept", together(count, sleep_there));
   } else if (strcmp(mode, "transactions") == 0) {
     transactions(count);
+  } else if (strcmp(mode, "cancel") == 0) {
+    tell("cancelled", cancelled(count, lose_patience, &asking));
   } else {
     CHECK(strcmp(mode, "killed") == 0 && argc == 7);
     struct killing killing = {count, (pid_t)atol(argv[5]), atoi(argv[6])};

@@ -26,15 +26,37 @@ static inline void patch_as_told(const char *word) {
     CHECK(strcmp(word, "plain") == 0);
 }
 
-/* From before the first spawn to after the last join. The argument of each is its number. */
-static inline double together(long count, void *(*entry)(void *)) {
-  gh_thread threads[MOST_THREADS];
-  double begin = milliseconds_now();
+/* The argument of each is its number. */
+static inline void spawn_all(gh_thread *threads, long count, void *(*entry)(void *)) {
   CHECK(count <= MOST_THREADS);
   for (long i = 0; i < count; i++)
     CHECK_EQ(gh_spawn(&threads[i], NULL, entry, (void *)i), 0);
+}
+
+static inline void join_all(const gh_thread *threads, long count) {
   for (long i = 0; i < count; i++)
     CHECK_EQ(gh_join(threads[i], NULL, GH_NEVER), 0);
+}
+
+/* From before the first spawn to after the last join. */
+static inline double together(long count, void *(*entry)(void *)) {
+  gh_thread threads[MOST_THREADS];
+  double begin = milliseconds_now();
+  spawn_all(threads, count, entry);
+  join_all(threads, count);
+  return milliseconds_now() - begin;
+}
+
+/* All are cancelled once `waiting` of them wait: from then to the last join. */
+static inline double cancelled(long count, void *(*entry)(void *), const long *waiting) {
+  gh_thread threads[MOST_THREADS];
+  spawn_all(threads, count, entry);
+  while (*waiting < count)
+    gh_sleep_ms(5);
+  double begin = milliseconds_now();
+  for (long i = 0; i < count; i++)
+    CHECK_EQ(gh_cancel(threads[i]), 0);
+  join_all(threads, count);
   return milliseconds_now() - begin;
 }
 
