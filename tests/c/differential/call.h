@@ -34,7 +34,7 @@ static bool plan_reading(world *w, int which, size_t wanted, int flags) {
   short now = raw_poll(fd, POLLIN);
   bool whole = (flags & MSG_WAITALL) != 0 || (raw_is_socket(fd) && raw_low_mark(fd) > 1);
   if (c->kind == LISTENER || c->kind == FILES || c->kind == DEVICE || c->kind == POLLER) return true;
-  if (now != 0 && (!whole || (now & (POLLHUP | POLLERR)))) return true;
+  if (now != 0 && (!whole || !raw_is_socket(fd) || (now & (POLLHUP | POLLERR)))) return true;
   if (c->kind == LOOSE) return false;
   if (raw_timeout(fd, SO_RCVTIMEO) > 0 && raw_timeout(fd, SO_RCVTIMEO) < 100000) return true;
   p->deed = feeder(c->kind);
@@ -45,7 +45,7 @@ static bool plan_reading(world *w, int which, size_t wanted, int flags) {
   }
   bool ends_here = is_stream(c->kind) || c->kind == PACKETS;
   int peer = end_of(w, c->peer, false), alone = end_of(w, c->peer, true);
-  if (c->kind == PTY) p->length = 1 + roll(&w->dice, 10);
+  if (c->kind == PTY) p->length = 3 + roll(&w->dice, 10);
   if (peer < 0) {
     p->deed = NOTHING;
     return ends_here;
@@ -53,9 +53,10 @@ static bool plan_reading(world *w, int which, size_t wanted, int flags) {
   p->fd = w->ends[peer].fd;
   if (raw_poll(p->fd, POLLOUT) != POLLOUT || w->channel[c->peer].mute) {
     /* It has shut that side down, or cannot write for another reason. */
-    if (!ends_here || alone < 0) return p->deed = NOTHING, false;
+    if (!ends_here || alone < 0 || c->kind == PTY) return p->deed = NOTHING, false;
     p->deed = CLOSE;
-  } else if (ends_here && alone >= 0 && one_in(&w->dice, 6)) {
+  } else if (ends_here && alone >= 0 && c->kind != PTY && one_in(&w->dice, 6)) {
+    /* A terminal that is hung up tells who waits something else than who comes later. */
     p->deed = CLOSE;
   } else if (ends_here && c->kind != PIPE && c->kind != PTY && one_in(&w->dice, 6)) {
     p->deed = SHUT;
@@ -117,7 +118,7 @@ static bool plan(world *w, int which, enum way way, size_t length, int flags) {
   if (way == READING && (state & O_ACCMODE) == O_WRONLY) return true;
   if (way == WRITING && (state & O_ACCMODE) == O_RDONLY) return true;
   bool possible = way == READING ? plan_reading(w, which, length, flags) : plan_writing(w, which, length);
-  if (!possible) note(&w->record, " (nobody could end it)\n");
+  if (!possible) note(&w->record, " (nobody could end it)");
   return possible;
 }
 
@@ -126,7 +127,7 @@ static void call_begins(world *w) {
                                       " peer drains", " taken", " counted", " armed", " peer connects",
                                       " peer accepts", " signal, then peer sends"};
   note(&w->record, "%s", DEEDS[w->partner.deed]);
-  if (w->partner.deed != NOTHING && w->partner.deed != CLOSE) note(&w->record, " %zu", w->partner.length);
+  if (w->partner.deed == SEND || w->partner.deed == PIECES || w->partner.deed == INTERRUPT) note(&w->record, " %zu", w->partner.length);
   partner_ready(&w->partner);
   w->sigpipes = sigpipes;
   errno = UNTOUCHED;

@@ -71,7 +71,7 @@ static void op_connect(world *w, int which, int to) {
   /* A listener whose queue is full: AF_UNIX waits, TCP would try again for minutes. */
   if (good && channel_of(w, to)->kind == LISTENER && raw_poll(w->ends[to].fd, POLLIN)) {
     if (address.ss_family == AF_INET) {
-      note(&w->record, " (no)\n");
+      note(&w->record, " (no)");
       return;
     }
     if (which >= 0 && w->ends[which].fd >= 0 && !(fcntl(fd, F_GETFL) & O_NONBLOCK) && raw_is_socket(fd) &&
@@ -84,11 +84,15 @@ static void op_connect(world *w, int which, int to) {
   }
   /* One that connects to itself. */
   if (good && channel_of(w, to)->kind == LOOSE) {
-    note(&w->record, " (no)\n");
+    note(&w->record, " (no)");
     return;
   }
   long made = MADE(w, connect(fd, how == 4 ? NULL : (struct sockaddr *)&address, length));
-  if (made == 0 && which >= 0) channel_of(w, which)->kind = LOOSE, channel_of(w, which)->peer = -1;
+  if (made == 0 && which >= 0) {
+    channel_of(w, which)->heard = kind == LISTENER;
+    channel_of(w, which)->kind = LOOSE;
+    channel_of(w, which)->peer = -1;
+  }
   /* A connection on loopback is there at once, but not within the call that asked for it. */
   int64_t end = raw_now() + 100000000;
   if (which >= 0 && w->ends[which].fd >= 0 && good && address.ss_family == AF_INET && how == 0 && raw_is_socket(fd))
@@ -99,7 +103,8 @@ static void op_listen(world *w, int which) {
   note(&w->record, "listen");
   note_end(w, which);
   w->partner.deed = NOTHING;
-  MADE(w, listen(number_of(w, which), 2));
+  long made = MADE(w, listen(number_of(w, which), 2));
+  if (made == 0) channel_of(w, which)->kind = LISTENER;
 }
 
 #endif

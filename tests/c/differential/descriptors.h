@@ -138,7 +138,8 @@ static void op_flags(world *w, int which) {
 }
 
 static void op_option(world *w, int which) {
-  static const struct timeval SPANS[] = {{0, 0}, {0, 4000}, {5, 0}, {0, 1000000}, {-1, 0}, {0, -1}};
+  /* A negative one, which means not to wait, cannot be told from none: docs/patching.md. */
+  static const struct timeval SPANS[] = {{0, 0}, {0, 4000}, {5, 0}, {0, 1000000}, {0, -1}};
   static const int TIMEOUTS[] = {SO_RCVTIMEO, SO_SNDTIMEO};
   static const int OPTIONS[] = {SO_ERROR, SO_TYPE, SO_ACCEPTCONN, SO_PROTOCOL, SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT, 9999};
   int fd = number_of(w, which), value = 0, option;

@@ -146,7 +146,7 @@ static void op_sendmmsg(world *w, int which) {
   note(&w->record, " %u of %zu flags %x", count, length, (unsigned)flags);
   /* What it gives counts messages: the partner is told of their bytes below. */
   if (is_late(kind) && length > 1000) {
-    note(&w->record, " (no)\n");
+    note(&w->record, " (no)");
     return;
   }
   if (!plan(w, which, WRITING, length * (count + (length < 1000)), flags)) return;

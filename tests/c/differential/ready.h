@@ -102,7 +102,7 @@ static void op_poll(world *w) {
   for (nfds_t i = 0; i < count; i++) note(&w->record, " %d:%x", set[i].fd < 0 ? set[i].fd : set[i].fd - w->base, (unsigned)set[i].events);
   note(&w->record, " span %d%s%s", span, at == NULL ? " NULL" : "", as == &bad ? " wrong" : "");
   if (told == 0 && span < 0 && w->partner.deed == NOTHING) {
-    note(&w->record, " (for ever)\n");
+    note(&w->record, " (for ever)");
     return;
   }
   if (how == 0) MADE(w, poll(at, told, span));
@@ -202,7 +202,7 @@ static void op_epoll_ctl(world *w, int poller, int which) {
   note(&w->record, " %x", event.events);
   /* One that watches another, or itself, is another matter. */
   if (which >= 0 && channel_of(w, which)->kind == POLLER && which != poller) {
-    note(&w->record, " (no)\n");
+    note(&w->record, " (no)");
     return;
   }
   w->partner.deed = NOTHING;

@@ -60,7 +60,7 @@ static void take_stock(world *w) {
     channel *c = channel_of(w, i);
     note(&w->record, "left %d:%s flags %x %d", i, KINDS[c->kind], (unsigned)fcntl(fd, F_GETFL), fcntl(fd, F_GETFD));
     /* A listener may be switched beneath: its caller is not told. */
-    if (c->kind != LISTENER) note(&w->record, " really %lx", raw_flags(fd));
+    if (c->kind != LISTENER && !c->heard) note(&w->record, " really %lx", raw_flags(fd));
     note(&w->record, " timeouts %ld %ld ready %x", (long)raw_timeout(fd, SO_RCVTIMEO), (long)raw_timeout(fd, SO_SNDTIMEO),
          (unsigned)raw_poll(fd, POLLIN | POLLOUT | POLLRDHUP));
     uint32_t sum = DIGEST_START;

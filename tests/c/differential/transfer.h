@@ -100,7 +100,7 @@ static int vector(world *w, struct iovec *parts, uint8_t *start, size_t length) 
 }
 
 static void op_read(world *w, int which) {
-  static const size_t HUGE[] = {SIZE_MAX, SSIZE_MAX, INT_MAX, (size_t)INT_MAX + 1};
+  static const size_t HUGE[] = {SIZE_MAX, INT_MAX, (size_t)INT_MAX + 1};
   bool endless = which >= 0 && (channel_of(w, which)->kind == DEVICE);
   size_t length = any_length(&w->dice);
   if (one_in(&w->dice, 30) && !endless) length = PICK(&w->dice, HUGE);
@@ -227,27 +227,14 @@ static void op_sendfile(world *w, int which, int source) {
   note_end(w, which);
   note_end(w, source);
   note(&w->record, " %zu at %ld", length, own ? (long)offset : -1000);
-  if (which >= 0 && (channel_of(w, which)->kind == PTY || channel_of(w, which)->kind == EVENT)) {
-    note(&w->record, " (no)\n");
+  /* A datagram of a file is held back until more is sent; a terminal and a number are none of these. Another
+   * source would be waited for, too. */
+  enum kind to = which < 0 ? FILES : channel_of(w, which)->kind;
+  bool wrong = source >= 0 && w->ends[source].fd >= 0 && channel_of(w, source)->kind != FILES;
+  if (to == PTY || to == EVENT || to == UDP || wrong) {
+    note(&w->record, " (no)");
     return;
   }
-  if (source >= 0 && w->ends[source].fd >= 0 && channel_of(w, source)->kind != FILES && !one_in(&w->dice, 4))
-    {
-      note(&w->record, " (no)\n");
-      return;
-    }
-  /* What it reads from another kind would be waited for, too. */
-  if (source >= 0 && w->ends[source].fd >= 0 && channel_of(w, source)->kind != FILES &&
-      channel_of(w, source)->kind != DEVICE && raw_poll(w->ends[source].fd, POLLIN) == 0)
-    {
-      note(&w->record, " (no)\n");
-      return;
-    }
-  if (source >= 0 && w->ends[source].fd >= 0 && is_late(channel_of(w, source)->kind))
-    {
-      note(&w->record, " (no)\n");
-      return;
-    }
   if (!plan(w, which, WRITING, length, 0)) return;
   bool loose = is_loose(w, which, length);
   off64_t wide = offset;

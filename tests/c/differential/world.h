@@ -33,6 +33,7 @@ typedef struct channel {
   bool lines;  /* a terminal that gives whole lines only */
   bool single; /* an eventfd that gives one at a time */
   bool mute;   /* has shut down what it sends */
+  bool heard;  /* was a listener */
   bool over;   /* its peer's end has arrived */
 } channel;
 
