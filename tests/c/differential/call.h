@@ -60,7 +60,7 @@ static bool plan_reading(world *w, int which, size_t wanted, int flags) {
     p->deed = CLOSE;
   } else if (ends_here && c->kind != PIPE && c->kind != PTY && one_in(&w->dice, 6)) {
     p->deed = SHUT;
-  } else if (w->interrupts && one_in(&w->dice, 3)) {
+  } else if (w->interrupts && !whole && one_in(&w->dice, 3)) {
     p->deed = INTERRUPT;
   } else if (whole && is_stream(c->kind) && c->kind != PTY) {
     size_t mark = raw_is_socket(fd) ? (size_t)raw_low_mark(fd) : 1;

@@ -79,7 +79,9 @@ static void drain(partner *p) {
       raw_pause(50);
       continue;
     }
-    ssize_t got = read(p->fd, bytes, sizeof bytes);
+    /* A socket may be told to be readable only from a number of bytes on: SO_RCVLOWAT. */
+    ssize_t got = raw_is_socket(p->fd) ? recv(p->fd, bytes, sizeof bytes, MSG_DONTWAIT)
+                                       : read(p->fd, bytes, sizeof bytes);
     if (got < 0 || (got == 0 && p->left >= 0)) break;
     /* Many empty messages are what a side gives that is shut down. */
     nothing = got == 0 ? nothing + 1 : 0;

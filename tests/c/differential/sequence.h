@@ -67,7 +67,8 @@ static void take_stock(world *w) {
     long bytes = 0;
     while (c->kind != DEVICE && c->kind != LISTENER && c->kind != POLLER && c->kind != LOOSE && c->kind != TIMER &&
            (raw_flags(fd) & O_ACCMODE) != O_WRONLY && raw_poll(fd, POLLIN) & POLLIN) {
-      long got = syscall(SYS_read, fd, w->in, SPACE);
+      long got = raw_is_socket(fd) ? syscall(SYS_recvfrom, fd, w->in, SPACE, MSG_DONTWAIT, NULL, NULL)
+                                   : syscall(SYS_read, fd, w->in, SPACE);
       if (got <= 0) break;
       sum = digest(sum, w->in, (size_t)got);
       bytes += got;
