@@ -105,7 +105,11 @@ fn forget_range(first: c_uint, last: c_uint) {
 
 pub(super) unsafe fn dup(old: c_int) -> c_int {
     // SAFETY: takes no pointer.
-    noted(unsafe { originals::dup(old) })
+    let plain = || unsafe { originals::dup(old) };
+    if !listener::any() {
+        return plain();
+    }
+    noted(plain())
 }
 
 /// A new number of a listener in virtual blocking mode has the same.
@@ -136,7 +140,7 @@ pub(super) unsafe fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
 #[inline(always)]
 unsafe fn replace(old: c_int, new: c_int, plain: impl FnOnce() -> c_int) -> c_int {
     if old == new || !is_tracked(new) {
-        return noted(plain());
+        return plain();
     }
     // Nothing is closed by one that fails.
     if !quietly(|| fd::is_open(old) && fd::is_open(new)) {
