@@ -232,11 +232,37 @@ unsafe fn target(buffer: *const u64) -> usize {
     stack
 }
 
-/// Taken to be out of every handler: where the guard lies is the loader's secret.
+/// Where longjmp(3) will put the stack: inside the handler that calls it, or out of it.
+///
+/// # Safety
+/// `buffer` was filled by setjmp(3).
+#[cfg(target_arch = "aarch64")]
+unsafe fn target(buffer: *const u64) -> usize {
+    /// glibc's own form: the stack pointer's place, mixed with a guard that is the loader's secret.
+    const STACK: usize = 13;
+    // More than a jmp_buf is.
+    let mut own = [0u64; 64];
+    let here: u64;
+    // SAFETY: setjmp(3) writes into the buffer, and nobody jumps there. Async-signal-safe.
+    unsafe {
+        std::arch::asm!(
+            "mov x20, sp",
+            "bl _setjmp",
+            out("x20") here,
+            inout("x0") own.as_mut_ptr() => _,
+            clobber_abi("C"),
+        );
+    }
+    let guard = own[STACK] ^ here;
+    // SAFETY: the caller vouches for the buffer.
+    (unsafe { *buffer.add(STACK) } ^ guard) as usize
+}
+
+/// Nothing is patched elsewhere.
 ///
 /// # Safety
 /// None.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 unsafe fn target(_: *const u64) -> usize {
     usize::MAX
 }

@@ -140,7 +140,7 @@ int main(void) {
   CHECK(gh_spawn(&thread, NULL, calls, &green) == 0);
   CHECK(gh_join(thread, NULL, GH_NEVER) == 0);
   calls(&root);
-  CHECK(ticks > 100);
+  CHECK(ticks > 20);
   over = 1;
   CHECK(gh_join(beside, NULL, GH_NEVER) == 0);
   CHECK_EQ(green.count, plain.count);
