@@ -27,9 +27,7 @@ use libc::{
     nfds_t, pid_t, pollfd, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t,
     sockaddr, socklen_t, timespec, timeval, useconds_t, Lmid_t, FILE,
 };
-use std::collections::HashMap;
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void, CStr};
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::OnceLock;
 
 /// One hooked function.
@@ -44,13 +42,16 @@ pub(super) struct Hook {
 impl Hook {
     /// The hook of a function, if there is one and this libc has the function.
     ///
-    /// Asked while the loader's lock is held: the index is made before, and its keys are hashed without
-    /// randomness, for which the standard library would call the loader.
+    /// Asked while the loader's lock is held, and so must neither wait nor allocate: the first time is before
+    /// that.
     pub(super) fn of(name: &CStr) -> Option<&'static Hook> {
-        type Index = HashMap<&'static CStr, &'static Hook, BuildHasherDefault<DefaultHasher>>;
-        static INDEX: OnceLock<Index> = OnceLock::new();
-        let index = INDEX.get_or_init(|| HOOKS.iter().map(|hook| (hook.name, hook)).collect());
-        let hook = *index.get(name)?;
+        static SORTED: OnceLock<Vec<&Hook>> = OnceLock::new();
+        let sorted = SORTED.get_or_init(|| {
+            let mut hooks: Vec<&Hook> = HOOKS.iter().collect();
+            hooks.sort_unstable_by_key(|hook| hook.name);
+            hooks
+        });
+        let hook = sorted[sorted.binary_search_by_key(&name, |hook| hook.name).ok()?];
         (hook.original.function() != 0).then_some(hook)
     }
 
