@@ -34,7 +34,7 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-aarch64 test-python test-bench test-loom test-soak abi-baseline bench-core lint \
+        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch abi-baseline bench-core lint \
         install install-header \
         install-shared install-static uninstall clean
 
@@ -102,9 +102,19 @@ test-loom: ## the inbox under loom: every interleaving of a few threads
 	RUSTFLAGS="$$RUSTFLAGS --cfg loom" \
 	    $(CARGO) test --release --target-dir $(TARGET)/loom --lib model
 
-test-soak: ## producers and consumers on four OS threads, for a minute
+test-soak: ## producers and consumers on four OS threads, then the hooks against libc, a minute each
 	GREENHUB_SOAK_SECONDS=$${GREENHUB_SOAK_SECONDS:-60} \
 	    $(CARGO) test --release --test behaviour_objects_threads every_item
+	@$(MAKE) --no-print-directory soak-patch
+
+soak-patch: build # new sequences until the time is over, then 100,000 rounds
+	@mkdir -p $(TARGET)/soak
+	for name in differential rounds; do \
+	    $(CC) -std=gnu99 -O1 -g $(STRICT) -pthread -Iinclude tests/c/patch_$$name.c -o $(TARGET)/soak/patch_$$name \
+	        -L$(RELEASE) -lgreenhub -Wl,-rpath,$(abspath $(RELEASE)) || exit 1; \
+	done
+	GREENHUB_SOAK_SECONDS=$${GREENHUB_SOAK_SECONDS:-60} $(TARGET)/soak/patch_differential
+	GREENHUB_ROUNDS=$${GREENHUB_ROUNDS:-100000} $(TARGET)/soak/patch_rounds
 
 test-bench: build ## the same benchmark, seconds only: it runs, nothing is judged
 	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench/quick --quick

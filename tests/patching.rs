@@ -3,7 +3,11 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use support::read;
+use std::time::Duration;
+use support::compile::{compile, strict};
+use support::library::library;
+use support::run::run;
+use support::{read, root, scratch};
 
 const TABLE: &str = "src/patch/hooks.rs";
 const DOCUMENT: &str = "docs/patching.md";
@@ -58,6 +62,24 @@ fn every_hooked_function_is_documented_and_every_documented_one_is_hooked() {
     for (name, family) in &hooked {
         assert_eq!(&documented[name], family, "the family of {name}");
     }
+}
+
+/// It has libc inside itself, where no table leads.
+#[test]
+fn a_program_that_is_linked_statically_is_told_so() {
+    let source = root().join("tests/support/patch_static.c");
+    let out = scratch("static").join("patch_static");
+    let mut command = strict(&source);
+    let library = library().dir.join("libgreenhub.a");
+    command.args(["-static", "-pthread", "-o"]).arg(&out).arg(&source).arg(library);
+    let private = read("greenhub.pc.in");
+    let private = private.lines().find_map(|line| line.strip_prefix("Libs.private: "));
+    let private = private.expect("what a static program needs").split_whitespace();
+    // A static libc has no shared libgcc_s beside it.
+    command.args(private.map(|flag| if flag == "-lgcc_s" { "-lgcc_eh" } else { flag }));
+    compile(&mut command).unwrap();
+    let outcome = run(&mut std::process::Command::new(&out), Duration::from_secs(30));
+    assert_eq!(outcome.code(), Some(0), "{}", outcome.said());
 }
 
 #[test]

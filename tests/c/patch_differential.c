@@ -127,7 +127,7 @@ static int run_batch(bool verbose) {
   pthread_t watch;
   gh_thread threads[TOGETHER];
   enum mode mode = ORIGINAL;
-  for (int i = 0; i < TOGETHER; i++) world_prepare(&worlds[i], 100 + i * 2 * ENDS, 20000000);
+  for (int i = 0; i < TOGETHER; i++) world_prepare(&worlds[i], 100 + i * 2 * ENDS, 500000000);
   choose_signals();
   CHECK(pthread_create(&watch, NULL, monitor, NULL) == 0);
   CHECK(gh_hub_current() != NULL);

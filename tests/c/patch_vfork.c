@@ -1,3 +1,4 @@
+// emulated: no, qemu makes vfork(2) a fork
 /* What the child of a vfork(2) does with the descriptors and signals that green threads of its parent wait
  * with is its own: every hook is libc's function there, and the parent finds everything as it was. */
 #define _GNU_SOURCE

@@ -1,4 +1,5 @@
 // flags: -Wno-nonnull -Wno-stringop-overflow
+// emulated: no, qemu looks at arguments in an order of its own
 /* poll, ppoll, select, pselect and the epoll_wait family of a patched program: each waits in the hub, and
  * gives what libc's gives, case by case: the same calls are made by a plain OS thread, and compared. */
 #define _GNU_SOURCE

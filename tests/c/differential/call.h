@@ -139,7 +139,8 @@ static void call_ends(world *w, long result, int error, bool loose, int64_t sent
   partner *p = &w->partner;
   partner_over(p, sent);
   /* The timer may go off after a call that did not wait for it. */
-  if (p->deed == ARM && !raw_poll(p->fd, POLLIN)) raw_pause(1500);
+  int64_t end = raw_now() + 1000000000;
+  while (p->deed == ARM && result != 8 && !raw_poll(p->fd, POLLIN) && raw_now() < end) raw_pause(100);
   if (loose && result > 0)
     note(&w->record, " = some");
   else

@@ -73,15 +73,17 @@ static void drain(partner *p) {
   for (int nothing = 0; nothing < 64;) {
     bool over = __atomic_load_n(&p->returned, __ATOMIC_ACQUIRE);
     if (over && p->left >= 0 && p->drained >= p->left + p->total) break;
-    if (raw_poll(p->fd, POLLIN) == 0) {
+    /* A socket may be told to give nothing below a number of bytes: SO_RCVLOWAT. */
+    ssize_t got = -1;
+    errno = EAGAIN;
+    if (raw_poll(p->fd, POLLIN) != 0)
+      got = raw_is_socket(p->fd) ? recv(p->fd, bytes, sizeof bytes, MSG_DONTWAIT) : read(p->fd, bytes, sizeof bytes);
+    if (got < 0 && errno == EAGAIN) {
       /* What does not come any more was lost in a shutdown. */
       if (over && (p->left < 0 || raw_now() - last > 50000000)) break;
       raw_pause(50);
       continue;
     }
-    /* A socket may be told to be readable only from a number of bytes on: SO_RCVLOWAT. */
-    ssize_t got = raw_is_socket(p->fd) ? recv(p->fd, bytes, sizeof bytes, MSG_DONTWAIT)
-                                       : read(p->fd, bytes, sizeof bytes);
     if (got < 0 || (got == 0 && p->left >= 0)) break;
     /* Many empty messages are what a side gives that is shut down. */
     nothing = got == 0 ? nothing + 1 : 0;

@@ -31,7 +31,7 @@ static bool plan_waking(world *w, uint64_t ends) {
     int peer = end_of(w, c->peer, false);
     if (peer < 0 || c->kind == PTY || c->kind == LOOSE || c->kind == UDP) continue;
     if ((raw_flags(w->ends[i].fd) & O_ACCMODE) == O_WRONLY || raw_poll(w->ends[i].fd, POLLIN)) continue;
-    if (raw_poll(w->ends[peer].fd, POLLOUT) != POLLOUT) continue;
+    if (raw_poll(w->ends[peer].fd, POLLOUT) != POLLOUT || w->channel[c->peer].mute) continue;
     p->deed = SEND;
     p->fd = w->ends[peer].fd;
     p->length = 1 + roll(&w->dice, 20);

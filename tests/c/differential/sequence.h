@@ -62,7 +62,8 @@ static void take_stock(world *w) {
     /* A listener may be switched beneath: its caller is not told. */
     if (c->kind != LISTENER && !c->heard) note(&w->record, " really %lx", raw_flags(fd));
     note(&w->record, " timeouts %ld %ld ready %x", (long)raw_timeout(fd, SO_RCVTIMEO), (long)raw_timeout(fd, SO_SNDTIMEO),
-         (unsigned)raw_poll(fd, POLLIN | POLLOUT | POLLRDHUP));
+         /* Whether there is room depends on what is under way. */
+         (unsigned)raw_poll(fd, POLLIN | POLLRDHUP | (is_late(c->kind) ? 0 : POLLOUT)));
     uint32_t sum = DIGEST_START;
     long bytes = 0;
     while (c->kind != DEVICE && c->kind != LISTENER && c->kind != POLLER && c->kind != LOOSE && c->kind != TIMER &&

@@ -62,20 +62,26 @@ static bool is_loose(world *w, int which, size_t length) {
   return is_late(c->kind) && c->peer >= 0 && w->channel[c->peer].unread + (int64_t)length > 3000;
 }
 
+/* Takes all that is under way from an end to its peer. */
 static void empty(world *w, int which) {
-  int peer = end_of(w, channel_of(w, which)->peer, false);
+  int peer = end_of(w, channel_of(w, which)->peer, false), from = w->ends[which].fd;
   if (peer < 0) return;
   channel *c = channel_of(w, peer);
-  int64_t end = raw_now() + 200000000;
-  while (c->unread > 0 && raw_now() < end) {
+  int64_t last = raw_now();
+  while (raw_now() - last < 100000000) {
     char bytes[4096];
-    if (!(raw_poll(w->ends[peer].fd, POLLIN) & POLLIN)) {
-      raw_pause(20);
+    int queued = 0;
+    if (raw_poll(w->ends[peer].fd, POLLIN) & POLLIN) {
+      long got = raw_is_socket(from) ? syscall(SYS_recvfrom, w->ends[peer].fd, bytes, sizeof bytes, MSG_DONTWAIT, NULL, NULL)
+                                     : syscall(SYS_read, w->ends[peer].fd, bytes, sizeof bytes);
+      if (got == 0 || (got < 0 && errno != EAGAIN)) break;
+      if (got < 0) continue;
+      c->unread -= got;
+      last = raw_now();
       continue;
     }
-    long got = syscall(SYS_read, w->ends[peer].fd, bytes, sizeof bytes);
-    if (got <= 0) break;
-    c->unread -= got;
+    if (c->unread <= 0 && (syscall(SYS_ioctl, from, TIOCOUTQ, &queued) != 0 || queued == 0)) break;
+    raw_pause(20);
   }
   c->unread = 0;
 }
@@ -228,10 +234,10 @@ static void op_sendfile(world *w, int which, int source) {
   note_end(w, source);
   note(&w->record, " %zu at %ld", length, own ? (long)offset : -1000);
   /* A datagram of a file is held back until more is sent; a terminal and a number are none of these. Another
-   * source would be waited for, too. */
-  enum kind to = which < 0 ? FILES : channel_of(w, which)->kind;
+   * source would be waited for, too. What a socket has of a file's page changes with the file. */
+  enum kind to = which < 0 ? LISTENER : channel_of(w, which)->kind;
   bool wrong = source >= 0 && w->ends[source].fd >= 0 && channel_of(w, source)->kind != FILES;
-  if (to == PTY || to == EVENT || to == UDP || wrong) {
+  if (to == PTY || to == EVENT || to == UDP || to == FILES || wrong) {
     note(&w->record, " (no)");
     return;
   }

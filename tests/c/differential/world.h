@@ -259,7 +259,7 @@ static void let_arrive(world *w) {
   for (int i = 0; i < w->count; i++) {
     if (w->ends[i].fd < 0 || !is_late(channel_of(w, i)->kind)) continue;
     channel *c = channel_of(w, i);
-    int64_t end = raw_now() + (c->lines ? 3000000 : 50000000);
+    int64_t end = raw_now() + (c->lines ? 3000000 : 300000000);
     while (raw_waiting_bytes(w->ends[i].fd) < c->unread && raw_now() < end) raw_pause(10);
     if (raw_waiting_bytes(w->ends[i].fd) < c->unread) c->unread = raw_waiting_bytes(w->ends[i].fd);
     bool gone = c->kind == TCP && c->peer >= 0 && end_of(w, c->peer, false) < 0;
