@@ -1,3 +1,4 @@
+// emulated: no, qemu knows no SO_COOKIE
 /* The blocking mode of a listener is virtual once a green thread has accepted on it: whoever asks is told
  * what its owner believes, under every number, in a forked child, and in a process that is passed it. */
 #define _GNU_SOURCE

@@ -1,5 +1,6 @@
 // args: 1 600
 // timeout: 180
+// emulated: no, the kernel is asked what a thread waits in
 /* What the hooks give is what libc gives, call by call: sequences of calls that follow from a seed are made
  * by libc's functions, then again through the hooks, by a green thread alone, by many at once, by a root and by
  * an OS thread without a hub. Results, errno, what came back through pointers, and every byte must be equal.

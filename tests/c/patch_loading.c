@@ -1,5 +1,6 @@
 // flags: -ldl -Wno-pedantic
 // timeout: 180
+// emulated: no, it compiles libraries as it runs
 /* What is loaded later is patched as well, and dlopen(3) finds what it finds without the hook: by the search
  * paths of who calls it, relative to where that is, by name once loaded, or not at all. */
 #define _GNU_SOURCE

@@ -1,4 +1,5 @@
 // timeout: 240
+// emulated: no, the memory is the emulator's
 /* Patched and unpatched again and again: nothing leaks, no page stays open, and the mappings of the process are
  * what they were. Half the rounds with green threads that wait in hooked functions meanwhile.
  * GREENHUB_ROUNDS changes their number. */

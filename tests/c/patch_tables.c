@@ -1,5 +1,6 @@
 // flags: -ldl -fno-plt -Wl,-z,now,-z,relro -Wno-pedantic
 // timeout: 180
+// emulated: no, it takes minutes
 /* The exchange of link tables itself: no page is left as it was not before, whatever was mapped meanwhile;
  * patched and unpatched again and again, by several OS threads at once, while others call; nothing leaks. */
 #define _GNU_SOURCE
