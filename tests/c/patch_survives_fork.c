@@ -1,5 +1,6 @@
 // sanitizer: yes
 // timeout: 120
+// emulated: no, qemu does not carry its own threads over a fork
 /* Green threads fork with hooks in use: a hundred children go on with hooks of their own and end well, others
  * call exec at once, and nobody in the parent hears of it. */
 #define _GNU_SOURCE

@@ -1,4 +1,5 @@
 // sanitizer: yes
+// emulated: no, exec leads out of the emulator
 /* The child of a fork has no watchdog and can start its own, whoever forks: the root, a green thread, or the
  * watchdog's callback. The parent's goes on. */
 #define _GNU_SOURCE

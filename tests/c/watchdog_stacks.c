@@ -1,4 +1,5 @@
 // flags: -rdynamic
+// emulated: no, no unwinder knows the signal frames of qemu
 /* Each kind of call that keeps an OS thread is told of once, by the name of its green thread and by its own
  * stack, down to the entry and no further, also on the smallest stacks. */
 #define _GNU_SOURCE

@@ -4,6 +4,7 @@
 // expect-stderr: watchdog_stderr+0x
 // expect-stderr: entry_of_stuck+0x
 // expect-stderr: no backtrace, it holds the watchdog's signal back
+// emulated: no, no unwinder knows the signal frames of qemu
 /* Without a callback the report is in lines on standard error, each of which says of which OS thread it
  * speaks. */
 #define _GNU_SOURCE
