@@ -8,7 +8,10 @@
 
 use super::aside::{self, Record};
 use super::hooks::originals;
+use super::mask;
 use crate::hub;
+use crate::sys::interrupt;
+use crate::sys::os_thread::OF_FAULTS;
 use libc::{sighandler_t, siginfo_t};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
@@ -31,11 +34,18 @@ static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
 /// signal.h; not actions, but neither handlers.
 const SIG_HOLD: sighandler_t = 2;
 
-/// What an instruction has caused is part of the code that runs, and ends no wait.
 fn is_wrapped(signal: c_int) -> bool {
-    let faults =
-        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
-    (1..=LAST_SIGNAL).contains(&signal) && !faults.contains(&signal)
+    (1..=LAST_SIGNAL).contains(&signal)
+}
+
+/// Whether a signal that was handled ends waits. What an instruction has caused is part of the code that runs,
+/// and what the watchdog asks is for nobody else.
+///
+/// # Safety
+/// As for a handler.
+unsafe fn ends_waits(signal: c_int, info: *const siginfo_t, handler: usize) -> bool {
+    // SAFETY: the caller vouches for them.
+    !OF_FAULTS.contains(&signal) && !unsafe { interrupt::is_question(handler, info) }
 }
 
 extern "C" {
@@ -87,9 +97,9 @@ unsafe extern "C-unwind" fn handle(
     context: *mut c_void,
     place: u32,
 ) {
-    let handler = HANDLERS[place as usize / 2].load(Ordering::Acquire);
+    let address = HANDLERS[place as usize / 2].load(Ordering::Acquire);
     // SAFETY: what was given to sigaction(2); one that takes fewer arguments leaves the others alone.
-    let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
+    let handler = unsafe { std::mem::transmute::<usize, Handler>(address) };
     if aside::is_vforked() {
         // SAFETY: as the kernel calls it.
         return unsafe { handler(signal, info, context) };
@@ -97,7 +107,10 @@ unsafe extern "C-unwind" fn handle(
     let mut record = Record::new();
     aside::enter(&mut record);
     // First, since the handler may not come back. Nobody looks before it has.
-    hub::signal_handled(signal as u32, place % 2 != 0);
+    // SAFETY: as the kernel has given them.
+    if unsafe { ends_waits(signal, info, address) } {
+        hub::signal_handled(signal as u32, place % 2 != 0);
+    }
     // SAFETY: as above.
     unsafe { handler(signal, info, context) };
     aside::leave(&record);
@@ -334,29 +347,50 @@ pub(super) fn unwrap_all() {
     }
 }
 
-/// Exchanges the handler of a signal, all else as it is. Not in one step: if another OS thread has installed
-/// something in between, that stays, exchanged.
+/// The handler that is called for what the kernel has.
+pub(crate) fn handler_behind(action: sighandler_t) -> sighandler_t {
+    unwrapped(action)
+}
+
+/// Tries to exchange a handler that others exchange as well.
+const TRIES: usize = 64;
+
+/// Exchanges the handler of a signal, all else as it is. Not in one step: what another OS thread has installed
+/// in between, or SA_RESETHAND has taken away, is put back, exchanged if need be.
 fn change(signal: c_int, exchange: impl Fn(&libc::sigaction) -> Option<sighandler_t>) {
-    let mut found = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: only asks, into a valid place.
-    if unsafe { libc::sigaction(signal, ptr::null(), found.as_mut_ptr()) } != 0 {
+    let exchanged = |mut action: libc::sigaction| {
+        action.sa_sigaction = exchange(&action).unwrap_or(action.sa_sigaction);
+        action
+    };
+    let Some(mut expected) = swap(signal, None) else { return };
+    let mut action = exchanged(expected);
+    if action.sa_sigaction == expected.sa_sigaction {
         return;
     }
-    for _ in 0..4 {
-        // SAFETY: all zeroes is valid, and the kernel has written it.
-        let mut action = unsafe { found.assume_init() };
-        let before = action.sa_sigaction;
-        match exchange(&action) {
-            Some(other) if other != before => action.sa_sigaction = other,
+    for _ in 0..TRIES {
+        match swap(signal, Some(&action)) {
+            Some(replaced) if !is_same(&replaced, &expected) => {
+                expected = action;
+                action = exchanged(replaced);
+            }
             _ => return,
         }
-        let installed = action.sa_sigaction;
-        // SAFETY: an action that was there, but for the handler, which does the same.
-        unsafe { libc::sigaction(signal, &action, found.as_mut_ptr()) };
-        // SAFETY: as above.
-        let replaced = unsafe { found.assume_init_ref() }.sa_sigaction;
-        if replaced == before || replaced == installed {
-            return;
-        }
     }
+}
+
+/// Installs an action, or none, and gives the one before.
+fn swap(signal: c_int, action: Option<&libc::sigaction>) -> Option<libc::sigaction> {
+    let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+    let action = action.map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: none, or one that was there but for the handler, which does the same; and a valid place.
+    let outcome = unsafe { libc::sigaction(signal, action, before.as_mut_ptr()) };
+    // SAFETY: all zeroes is valid, and the kernel has written it.
+    (outcome == 0).then(|| unsafe { before.assume_init() })
+}
+
+fn is_same(one: &libc::sigaction, other: &libc::sigaction) -> bool {
+    let parts = |action: &libc::sigaction| {
+        (action.sa_sigaction, action.sa_flags, mask::bits(&action.sa_mask))
+    };
+    parts(one) == parts(other)
 }

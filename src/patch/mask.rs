@@ -74,7 +74,7 @@ impl Mask {
 }
 
 /// The kernel's own form, which is how a set begins: one bit for each signal, from 1 on.
-fn bits(set: &sigset_t) -> SignalSet {
+pub(super) fn bits(set: &sigset_t) -> SignalSet {
     // SAFETY: a set is an array of longs.
     unsafe { *ptr::from_ref(set).cast::<u64>() }
 }

@@ -37,8 +37,10 @@ static INSTALLED: [AtomicBool; SIGNALS] = [const { AtomicBool::new(false) }; SIG
 /// `EBUSY` when somebody has put a handler over ours: to install it once more would make the two call each
 /// other for ever.
 ///
+/// `behind` gives the handler that is called for what the kernel has, which may be a way to it.
+///
 /// Two callers at once are not allowed.
-pub(crate) fn install(signal: c_int, told: Told) -> Result<()> {
+pub(crate) fn install(signal: c_int, told: Told, behind: fn(usize) -> usize) -> Result<()> {
     let at = usize::try_from(signal).map_err(|_| Error::EINVAL)?;
     let (Some(previous), false) = (PREVIOUS.get(at), OF_FAULTS.contains(&signal)) else {
         return Err(Error::EINVAL);
@@ -49,9 +51,9 @@ pub(crate) fn install(signal: c_int, told: Told) -> Result<()> {
     super::retry(|| unsafe { libc::sigaction(signal, ptr::null(), found.as_mut_ptr()) })?;
     // SAFETY: filled in, and zeroed before.
     let found = unsafe { found.assume_init() };
-    let ours = handler as extern "C" fn(_, _, _) as usize;
+    let ours = own();
     if INSTALLED[at].load(Ordering::Relaxed) {
-        return if found.sa_sigaction == ours { Ok(()) } else { Err(Error::EBUSY) };
+        return if behind(found.sa_sigaction) == ours { Ok(()) } else { Err(Error::EBUSY) };
     }
     // SAFETY: the handler does not exist yet, says the flag, and callers take turns. The action is fully
     // initialised. On its own stack, since a green thread's may be small; with all signals blocked, since
@@ -133,14 +135,34 @@ pub(crate) fn os_thread() -> c_int {
     unsafe { libc::syscall(libc::SYS_gettid) as c_int }
 }
 
-extern "C" fn handler(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    let _errno = super::errno::Kept::new();
-    // SAFETY: `info` comes from the kernel, since SA_SIGINFO is set. The value is there if the code says so.
-    let ours = unsafe {
+fn own() -> usize {
+    handler as extern "C" fn(_, _, _) as usize
+}
+
+/// Whether a signal for which `function` is about to be called is one of ours. Async-signal-safe.
+///
+/// # Safety
+/// `info` is what the kernel has passed.
+pub(crate) unsafe fn is_question(function: usize, info: *const libc::siginfo_t) -> bool {
+    // SAFETY: our handler is installed with SA_SIGINFO, so that the record is there.
+    function == own() && unsafe { is_ours(info) }
+}
+
+/// # Safety
+/// The record comes from the kernel.
+unsafe fn is_ours(info: *const libc::siginfo_t) -> bool {
+    // SAFETY: the caller vouches for the record. The value is there if the code says so.
+    unsafe {
         (*info).si_code == libc::SI_QUEUE
             && (*info).si_pid() == libc::getpid()
             && (*info).si_value().sival_ptr.cast_const() == cookie()
-    };
+    }
+}
+
+extern "C" fn handler(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let _errno = super::errno::Kept::new();
+    // SAFETY: `info` comes from the kernel, since SA_SIGINFO is set.
+    let ours = unsafe { is_ours(info) };
     if !ours {
         // SAFETY: what the kernel passed.
         return unsafe { pass_on(signal, info, context) };

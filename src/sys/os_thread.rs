@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 const STACK: usize = 8 << 20;
 
 /// What a faulting instruction raises must reach the handlers that tell of it.
-pub(super) const OF_FAULTS: [std::ffi::c_int; 6] =
+pub(crate) const OF_FAULTS: [std::ffi::c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
 /// Which signals of the host's an OS thread takes.

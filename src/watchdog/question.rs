@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::hub::{self, Beat, Sighting};
+use crate::patch::handler_behind;
 use crate::sys::interrupt;
 use crate::sys::unwind::{self, Bounds};
 use crate::thread::MAX_NAME;
@@ -87,7 +88,7 @@ static PLACE: Place = Place(UnsafeCell::new(Answer::NONE));
 /// Makes an OS thread able to answer when the signal comes.
 pub(super) fn prepare(signal: c_int) -> Result<()> {
     unwind::prime();
-    interrupt::install(signal, answer)
+    interrupt::install(signal, answer, handler_behind)
 }
 
 /// In the child of a fork, where nobody is left who could be asked.
