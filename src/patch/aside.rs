@@ -97,14 +97,16 @@ fn standing(here: usize, frame: usize, owner: u64) -> Standing {
         return Standing::Left;
     }
     let alternate = alternate_stack();
-    if alternate.contains(&here) != alternate.contains(&frame) {
-        // A handler that is not recorded, on the other stack, has interrupted this one; or this one is left.
-        return if alternate.contains(&here) { Standing::Inside } else { Standing::Left };
+    let (is_here, was_there) = (alternate.contains(&here), alternate.contains(&frame));
+    if is_here && !was_there {
+        // A handler that is not recorded, on the other stack, has interrupted this one.
+        return Standing::Inside;
     }
-    // SAFETY: in a frame on the stack on which the caller runs, or that it shares with who was interrupted.
+    // SAFETY: in a frame on the stack on which the caller runs, or that it shares with who was interrupted, or
+    // on the one that signals are handled on now.
     let is_there = unsafe { ptr::read_volatile(&raw const (*(frame as *const Record)).mark) }
         == Record::mark_at(frame);
-    match (is_there, here < frame) {
+    match (is_there, is_here == was_there && here < frame) {
         (true, true) => Standing::Inside,
         (true, false) => Standing::LeftTo,
         (false, _) => Standing::Left,
