@@ -59,7 +59,7 @@ impl Waker {
     /// Whether the hub still runs whose thread waits. One that was abandoned with its OS thread is never
     /// replaced by another at the same place.
     #[inline]
-    pub(crate) fn can_run(&self) -> bool {
+    pub(crate) fn can_run(self) -> bool {
         self.remote.is_used()
     }
 

@@ -268,9 +268,12 @@ impl Bucket {
         while let Some(waiter) = unsafe { next.cast::<Waiter>().as_ref() } {
             // SAFETY: in this list.
             next = unsafe { self.queue.after(&waiter.link) };
+            if !self.can_run(waiter) {
+                continue;
+            }
             if waiter.semaphore != semaphore {
                 semaphore = waiter.semaphore;
-                // SAFETY: it is waited for by who stands in the queue.
+                // SAFETY: it is waited for by who stands in the queue, and whose OS thread has not ended.
                 left = unsafe { value(semaphore) };
             }
             if left > 0 && self.call(waiter) {
@@ -281,13 +284,12 @@ impl Bucket {
 
     /// Takes a waiter out and wakes it. False if it will never run again.
     fn call(&self, waiter: &Waiter) -> bool {
+        if !self.can_run(waiter) {
+            return false;
+        }
         let Some(waker) = waiter.waker.get() else { return false };
         // SAFETY: the caller has found it in this list.
         unsafe { self.queue.unlink(&waiter.link) };
-        if !waker.can_run() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
         waiter.called.set(true);
         if !waker.wake_by_mail() {
             waiter.called.set(false);
@@ -296,6 +298,18 @@ impl Bucket {
             unsafe { self.queue.push_front(&waiter.link) };
         }
         true
+    }
+
+    /// Takes a waiter out that will never run again: its hub was abandoned with its OS thread. Its frame is
+    /// still there, but what it waited for may be gone. The lock is held.
+    fn can_run(&self, waiter: &Waiter) -> bool {
+        let can_run = waiter.waker.get().is_some_and(Waker::can_run);
+        if !can_run {
+            // SAFETY: the caller has found it in this list.
+            unsafe { self.queue.unlink(&waiter.link) };
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        can_run
     }
 
     /// In the child of a fork: nobody waits.
