@@ -6,6 +6,7 @@
 
 use super::caller::{self, Caller};
 use super::hooks::originals;
+use super::shelter::{self, Shelter};
 use crate::error::{Error, Result};
 use crate::offload::{call_apart, Signals};
 use crate::sys::errno;
@@ -46,7 +47,9 @@ unsafe fn run_shell(caller: Caller, command: *const c_char) -> Result<Outcome> {
     // SAFETY: the caller vouches for the string. The copy is the thread's, which goes on by itself when
     // the wait is given up.
     let copy = (!command.is_null()).then(|| unsafe { CStr::from_ptr(command) }.to_owned());
+    let _shelter = Shelter::new();
     let outcome = call_apart("gh-system", Signals::OfMaker, move || {
+        shelter::cover();
         let text = copy.as_ref().map_or(std::ptr::null(), |text| text.as_ptr());
         // SAFETY: a C string or null.
         outcome_of(|| unsafe { originals::system(text) })

@@ -8,7 +8,7 @@
 
 use super::aside::{self, Record};
 use super::hooks::originals;
-use super::mask;
+use super::{mask, shelter};
 use crate::hub;
 use crate::sys::interrupt;
 use crate::sys::os_thread::OF_FAULTS;
@@ -103,6 +103,9 @@ unsafe extern "C-unwind" fn handle(
     if aside::is_vforked() {
         // SAFETY: as the kernel calls it.
         return unsafe { handler(signal, info, context) };
+    }
+    if shelter::keeps_back(signal) {
+        return;
     }
     let mut record = Record::new();
     aside::enter(&mut record);

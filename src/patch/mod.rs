@@ -14,7 +14,7 @@
 //! * `handlers` — signal handlers, so that it is known when one runs.
 //!
 //! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
-//! the signal masks of `mask`; `signals`; `process` and `command`; `semaphore`, with `posts` and `patience`; `names` and
+//! the signal masks of `mask`; `signals`; `process` and `command`, with `shelter`; `semaphore`, with `posts` and `patience`; `names` and
 //! `hosts`; `loading`, with `seen` and `linker`.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
@@ -51,6 +51,7 @@ mod seen;
 mod select;
 mod semaphore;
 mod sendfile;
+mod shelter;
 mod signals;
 mod sleep;
 mod slots;

@@ -15,6 +15,7 @@ struct greenhub_words {
     uintptr_t aside;
     uint64_t owner;
     intptr_t parent;
+    uintptr_t sheltered;
 };
 
 /* tls.rs reads the first two by name where it can. */

@@ -14,6 +14,8 @@ pub(crate) struct Words {
     pub(crate) owner: Cell<u64>,
     /// The process that has called vfork(2).
     pub(crate) parent: Cell<isize>,
+    /// Calls of system(3), from here or for somebody else.
+    pub(crate) sheltered: Cell<usize>,
 }
 
 extern "C" {
