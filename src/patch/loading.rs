@@ -9,6 +9,7 @@
 use super::hooks::originals;
 use super::linker::searches_as_we_do;
 use super::pass;
+use crate::hub::{self, Moment};
 use crate::sys::errno;
 use libc::Lmid_t;
 use std::cell::Cell;
@@ -33,19 +34,44 @@ extern "C-unwind" {
 
 /// OS threads that have loaded something which was not looked at.
 static BEHIND: AtomicUsize = AtomicUsize::new(0);
+/// Of these, who have ended since: anybody catches up for them.
+static ENDED_BEHIND: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// This one has, or is about to: nothing tells when libc's function returns, but the next call here
     /// comes after it, or from within, when all is in its place.
     static AM_BEHIND: Cell<bool> = const { Cell::new(false) };
+    /// Apart, since the other is asked for behind the end, too.
+    static AT_EXIT: AtExit = const { AtExit };
+}
+
+struct AtExit;
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        if AM_BEHIND.replace(false) {
+            ENDED_BEHIND.fetch_add(1, Ordering::AcqRel);
+        }
+    }
 }
 
 fn fall_behind() {
-    AM_BEHIND.with(|behind| {
-        if !behind.replace(true) {
-            BEHIND.fetch_add(1, Ordering::AcqRel);
-        }
-    });
+    hub::watch_forks(watch_fork);
+    let at_exit = AT_EXIT.try_with(|_| ());
+    if !AM_BEHIND.replace(true) {
+        BEHIND.fetch_add(1, Ordering::AcqRel);
+    }
+    if at_exit.is_err() && AM_BEHIND.replace(false) {
+        ENDED_BEHIND.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A child has none of its parent's other threads, but what they have loaded.
+fn watch_fork(moment: Moment) {
+    if let Moment::InChild(_) = moment {
+        let behind = BEHIND.load(Ordering::Relaxed);
+        ENDED_BEHIND.store(behind - usize::from(AM_BEHIND.get()), Ordering::Relaxed);
+    }
 }
 
 /// Patches what this OS thread has loaded since.
@@ -60,14 +86,12 @@ pub(super) fn catch_up() {
 #[cold]
 #[inline(never)]
 fn catch_up_if_behind(handed_over: bool) {
-    AM_BEHIND.with(|behind| {
-        if behind.replace(false) {
-            BEHIND.fetch_sub(1, Ordering::AcqRel);
-        } else if !handed_over {
-            return;
-        }
+    let others = ENDED_BEHIND.swap(0, Ordering::AcqRel);
+    let all = others + usize::from(AM_BEHIND.replace(false));
+    BEHIND.fetch_sub(all, Ordering::AcqRel);
+    if all != 0 || handed_over {
         patch_new();
-    });
+    }
 }
 
 fn patch_new() {
