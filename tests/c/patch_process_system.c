@@ -1,3 +1,4 @@
+// valgrind: yes
 /* system(3) and pclose(3), patched: commands that sleep run together, and status, errno, the child's signal
  * mask and what happens to SIGINT meanwhile are as libc has them. */
 #define _GNU_SOURCE

@@ -1,3 +1,4 @@
+// valgrind: yes
 // emulated: no, where longjmp(3) goes to is known on x86-64 only
 /* A handler left by siglongjmp(3) into the handler that it has interrupted: that one still runs, whichever stack
  * each of them has, and in it hooks are libc's functions. */

@@ -1,3 +1,4 @@
+// valgrind: yes
 /* pause, sigsuspend, sigwait, sigwaitinfo and sigtimedwait of a green thread let the others run, and give
  * what they give an OS thread that is not patched. */
 #define _GNU_SOURCE

@@ -1,4 +1,5 @@
 // emulated: no, qemu takes any time
+// valgrind: yes
 /* Sockets that keep messages apart, several messages in one call, and functions that act on every OS thread,
  * with the program patched. */
 #define _GNU_SOURCE
