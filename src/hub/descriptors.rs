@@ -21,6 +21,10 @@ pub(super) const WRITE: u8 = 2;
 /// out-of-band data cuts reads short.
 pub(super) const STICKY: u8 = 4;
 
+/// The end of what can be read was reported. Unlike `STICKY` it outlasts an EAGAIN: a call that does not wait
+/// gives that also where one that may would find the end.
+pub(super) const ENDED: u8 = 32;
+
 /// Not of readiness, but as short-lived: a socket that has no timeout for a direction. See `Hub::is_endless`.
 pub(super) const ENDLESS_READ: u8 = 8;
 pub(super) const ENDLESS_WRITE: u8 = 16;

@@ -4,7 +4,9 @@
 //! first tries, and whoever comes later queues behind. So the order of arrival is the order of
 //! delivery. Who leaves the queue while the descriptor is ready wakes the next.
 
-use super::descriptors::{Descriptor, Waiter, ENDLESS_READ, ENDLESS_WRITE, READ, STICKY, WRITE};
+use super::descriptors::{
+    Descriptor, Waiter, ENDED, ENDLESS_READ, ENDLESS_WRITE, READ, STICKY, WRITE,
+};
 use super::{enter, Hub};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
@@ -63,6 +65,14 @@ impl Descriptor {
     fn run_dry(&self, direction: Direction) {
         let sticky = if direction == Direction::Read { STICKY } else { 0 };
         self.ready.set(self.ready.get() & !(direction.bit() | sticky));
+    }
+
+    /// What an unregistered descriptor was found to be is good for the call that found it. Nobody tells who
+    /// closes it, and the number's next one must not be taken for it.
+    fn forget_unregistered(&self) {
+        if !self.registered.get() {
+            self.ready.set(READ | WRITE);
+        }
     }
 
     /// A call moved `count` bytes where it could have moved `asked`: of a stream, that was all, and
@@ -127,8 +137,8 @@ pub(crate) fn perform(
 }
 
 /// The first half of `perform`, for who does not know yet whether the caller waits: makes the call if it can
-/// be this one's turn. `None` when it would have to wait for that, or may not be tried yet. Asks for no
-/// cancellation, and counts nothing as spent.
+/// be this one's turn. EAGAIN when it would have to wait, `None` when it was not tried: others have their turn, or
+/// the hub believes that it would have to wait. Asks for no cancellation, and counts nothing as spent.
 #[inline(always)]
 pub(crate) fn try_now(
     hub: &Hub,
@@ -147,8 +157,10 @@ pub(crate) fn try_now(
             Ok(Some(count))
         }
         Err(Error::EAGAIN) => {
-            descriptor.run_dry(direction);
-            Ok(None)
+            if descriptor.registered.get() {
+                descriptor.run_dry(direction);
+            }
+            Err(Error::EAGAIN)
         }
         Err(error) => Err(error),
     }
@@ -180,7 +192,9 @@ impl Hub {
             // What comes next is theirs who came before.
             return Err(Error::ETIMEDOUT);
         }
-        let count = attempt().map_err(|error| match error {
+        let done = attempt();
+        descriptor.forget_unregistered();
+        let count = done.map_err(|error| match error {
             Error::EAGAIN => Error::ETIMEDOUT,
             error => error,
         })?;
@@ -210,7 +224,10 @@ impl Hub {
             if descriptor.registered.get() && last.get() != thread.id.0 as u32 {
                 self.confirm(fd, descriptor)?;
             }
-            self.register(fd, descriptor)?;
+            if let Err(error) = self.register(fd, descriptor) {
+                descriptor.forget_unregistered();
+                return Err(error);
+            }
             last.set(thread.id.0 as u32);
             let queue = descriptor.queue(direction);
             // SAFETY: the caller vouches for the place.
@@ -284,6 +301,9 @@ impl Hub {
         if readiness.hung_up || readiness.priority {
             ready |= STICKY;
         }
+        if readiness.hung_up {
+            ready |= ENDED;
+        }
         descriptor.ready.set(ready);
         if readiness.readable {
             self.wake_first(descriptor, Direction::Read);
@@ -318,6 +338,16 @@ impl Hub {
     pub(crate) fn seems_socket(&self, fd: c_int) -> bool {
         let known = self.descriptor_of(fd).ok().and_then(|descriptor| descriptor.kind.get());
         known.is_some_and(Kind::is_socket)
+    }
+
+    /// Whether the hub knows nothing against a call in this direction.
+    pub(crate) fn seems_ready(&self, fd: c_int, direction: Direction) -> bool {
+        self.descriptor_of(fd).is_ok_and(|descriptor| descriptor.is_ready(direction))
+    }
+
+    /// Whether the end of what can be read was reported of it, since it was registered.
+    pub(crate) fn seems_ended(&self, fd: c_int) -> bool {
+        self.descriptor_of(fd).is_ok_and(|descriptor| descriptor.ready.get() & ENDED != 0)
     }
 
     /// Whether a socket was seen to have no timeout for a direction, since it has the number. Only of what

@@ -2,8 +2,8 @@
 
 use super::caller::Caller;
 use super::hooks::originals;
-use super::turn::{may_go_on, result, socket_call, Patience, Rest};
-use super::{caller, listener, socket};
+use super::turn::{may_go_on, result, socket_call, wait, Patience};
+use super::{caller, listener, options, socket};
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
 use crate::hub::{self, Direction};
@@ -49,36 +49,58 @@ pub(super) unsafe fn recvmmsg(
     if count == 0 {
         return ended(call(0, flags) as c_int);
     }
-    let first = socket_call(caller, fd, Direction::Read, flags, 0, |flags| call(0, flags))?;
-    // SAFETY: the kernel has filled in as many as it says.
-    unsafe { adopt(messages, 0, first as usize) };
+    // What the kernel looks at after each message: a time, or whether one is complete.
+    let singly = until.is_some() || flags & libc::MSG_WAITALL != 0 || options::is_used();
+    let one = |at: usize, flags: c_int| {
+        // SAFETY: the caller vouches for the messages, of which `at` is one.
+        let message = unsafe { &mut *messages.add(at) };
+        // SAFETY: as above.
+        let length = unsafe { socket::recvmsg(caller, fd, &mut message.msg_hdr, flags) }?;
+        message.msg_len = length as c_uint;
+        Ok(1)
+    };
+    let plainly = flags & !libc::MSG_WAITFORONE;
+    let mut received = match singly && !messages.is_null() {
+        true => one(0, plainly)?,
+        false => socket_call(caller, fd, Direction::Read, flags, 0, |flags| call(0, flags))?,
+    } as usize;
+    if !singly {
+        // SAFETY: the kernel has filled in as many as it says.
+        unsafe { adopt(messages, 0, received) };
+    }
     let stamp = hub::stamp(fd);
-    let ends = libc::MSG_DONTWAIT | libc::MSG_WAITFORONE;
     let target = count as usize;
+    let waits = flags & (libc::MSG_DONTWAIT | libc::MSG_WAITFORONE) == 0;
     let is_over = |until: Option<Nanos>| until.is_some_and(|until| clock::now() >= until);
-    let mut received = first as usize;
     // SAFETY: as above.
     let is_urgent = |received: usize| unsafe {
         (*messages.add(received - 1)).msg_hdr.msg_flags & libc::MSG_OOB != 0
     };
-    if received < target && flags & ends == 0 && !is_over(until) && !is_urgent(received) {
-        if let Some(patience) = Patience::of_socket(fd, Direction::Read)? {
-            let direction = Direction::Read;
-            let rest = Rest { fd, direction, patience, stamp, moved: received, target };
-            received = rest.carry_on(caller, &|moved| {
-                if is_over(until) || is_urgent(moved) {
-                    return Ok(0);
-                }
-                match may_go_on(fd, libc::POLLIN) {
-                    // An error behind the messages is the next call's.
-                    Err(Error::EAGAIN) => return Err(Error::EAGAIN),
-                    other => other?,
-                }
-                let count = retry(|| call(moved, flags | libc::MSG_DONTWAIT))?;
+    while received < target
+        && (singly || waits)
+        && !is_over(until)
+        && !is_urgent(received)
+        && hub::stamp(fd) == stamp
+    {
+        // An error behind the messages is the next call's.
+        let looked = match may_go_on(fd, libc::POLLIN) {
+            Err(Error::EAGAIN) if waits => await_more(caller, fd),
+            looked => looked,
+        };
+        let more = looked.and_then(|()| match singly {
+            true => one(received, plainly | if waits { 0 } else { libc::MSG_DONTWAIT }),
+            false => {
+                let count = retry(|| call(received, flags | libc::MSG_DONTWAIT))?;
                 // SAFETY: as above.
-                unsafe { adopt(messages, moved, count as usize) };
+                unsafe { adopt(messages, received, count as usize) };
                 Ok(count)
-            })? as usize;
+            }
+        });
+        match more {
+            Ok(more) => received += more as usize,
+            // Somebody else has taken what came.
+            Err(Error::EAGAIN) if waits && looked.is_ok() && !singly => {}
+            Err(_) => break,
         }
     }
     if let Some(until) = until {
@@ -90,6 +112,15 @@ pub(super) unsafe fn recvmmsg(
     }
     caller.hub.spend(caller.thread);
     Ok(received as c_int)
+}
+
+/// Waits until a message has come, as long as the socket's timeout says, which is each message's own.
+fn await_more(caller: Caller, fd: c_int) -> Result<()> {
+    let Some(patience) = Patience::of_socket(fd, Direction::Read)? else {
+        return Err(Error::EAGAIN);
+    };
+    let attempt = || may_go_on(fd, libc::POLLIN).map(|()| 0);
+    wait(caller, fd, Direction::Read, 0, patience, &attempt).map(|_| ())
 }
 
 fn ended(done: c_int) -> Result<c_int> {

@@ -7,11 +7,11 @@
 use super::caller::Caller;
 use super::hooks::originals;
 use super::nature::{self, Nature};
-use super::turn::{result, wait, Patience, Rest};
+use super::turn::{result, try_first, wait, Patience, Rest};
 use super::{ranges, socket};
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::hub::{self, try_now, Direction};
+use crate::hub::{self, Direction};
 use crate::sys::file::MOST;
 use libc::{iovec, msghdr};
 use std::ffi::{c_int, c_void};
@@ -47,7 +47,7 @@ pub(super) unsafe fn read(
 ) -> Result<isize> {
     // SAFETY: the caller vouches for the buffer.
     let plain = || result(unsafe { originals::read(fd, buffer, length) });
-    if length > isize::MAX as usize {
+    if ranges::is_beyond_memory(length) {
         return plain();
     }
     let socket = || match length {
@@ -58,7 +58,7 @@ pub(super) unsafe fn read(
     };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(fd, length) => spent(caller, plain()),
         Err(nature) => {
             let range = iovec { iov_base: buffer, iov_len: length };
             // SAFETY: the caller vouches for the buffer.
@@ -90,7 +90,7 @@ pub(super) unsafe fn readv(
     };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(fd, length) => spent(caller, plain()),
         // SAFETY: the caller vouches for the ranges.
         Err(nature) => unsafe { read_ranges(caller, fd, nature, iov, entries) },
     }
@@ -109,7 +109,7 @@ unsafe fn read_ranges(
     let attempt = || unsafe { nature::read(fd, iov, count) };
     // SAFETY: as above.
     let plain = || result(unsafe { originals::readv(fd, iov, count as c_int) });
-    if let Some(count) = try_now(caller.hub, fd, Direction::Read, 0, attempt)? {
+    if let Some(count) = try_first(caller, fd, Direction::Read, &attempt)? {
         return spent(caller, Ok(count));
     }
     let Some(mut patience) = Patience::of_file(fd)? else { return plain() };
@@ -137,14 +137,14 @@ pub(super) unsafe fn write(
 ) -> Result<isize> {
     // SAFETY: the caller vouches for the buffer.
     let plain = || result(unsafe { originals::write(fd, buffer, length) });
-    if length > isize::MAX as usize {
+    if ranges::is_beyond_memory(length) {
         return plain();
     }
     // SAFETY: the caller vouches for the buffer.
     let socket = || unsafe { socket::send(caller, fd, buffer, length, 0) };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(fd, length) => spent(caller, plain()),
         Err(nature) => {
             let range = iovec { iov_base: buffer.cast_mut(), iov_len: length };
             // SAFETY: the caller vouches for the buffer.
@@ -167,7 +167,8 @@ pub(super) unsafe fn writev(
     // SAFETY: the caller vouches for the entries.
     let Some(length) = (unsafe { ranges::total(iov, entries) }) else { return plain() };
     let socket = || {
-        if entries == 0 {
+        if length == 0 {
+            // Nothing is sent, unlike by write(2) of nothing.
             return plain();
         }
         let message = message_of(iov, entries);
@@ -176,7 +177,7 @@ pub(super) unsafe fn writev(
     };
     match as_socket(caller, fd, socket)? {
         Ok(count) => Ok(count),
-        Err(nature) if nature.never_waits(length) => spent(caller, plain()),
+        Err(nature) if nature.never_waits(fd, length) => spent(caller, plain()),
         // SAFETY: the caller vouches for the ranges.
         Err(nature) => unsafe { write_ranges(caller, fd, nature, (iov, entries), length) },
     }
@@ -198,7 +199,7 @@ unsafe fn write_ranges(
     let stamp = hub::stamp(fd);
     // SAFETY: as above.
     let attempt = || unsafe { nature::write(fd, nature, iov, count) };
-    let first = try_now(caller.hub, fd, Direction::Write, 0, attempt)?;
+    let first = try_first(caller, fd, Direction::Write, &attempt)?;
     let target = length.min(MOST);
     if let Some(moved) = first.filter(|moved| *moved as usize >= target) {
         return spent(caller, Ok(moved));

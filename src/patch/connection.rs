@@ -4,9 +4,9 @@ use super::caller::{self, Caller};
 use super::hooks::originals;
 use super::listener;
 use super::socket::retry_later;
-use super::turn::{result, wait, Patience};
+use super::turn::{has_ended, result, try_first, wait, Patience};
 use crate::error::{Error, Result};
-use crate::hub::{self, adopt, try_now, Direction};
+use crate::hub::{self, adopt, Direction};
 use crate::sys::wait::poll_one;
 use crate::sys::{errno, fd};
 use libc::{sockaddr, socklen_t};
@@ -67,9 +67,11 @@ pub(super) unsafe fn connect(
     let ends = |socket| poll_one(socket, libc::POLLOUT, 0);
     let done = wait(caller, socket, Direction::Write, 0, patience, &|| match ends(socket)? {
         0 => Err(Error::EAGAIN),
+        _ if is_closed(socket) => Err(give_up(socket)),
         // A second connect(2) tells how the first one ended, at once, and makes the kernel take note.
-        _ => match plain() {
+        _ => match begin() {
             Err(Error::EISCONN) => Ok(0),
+            Err(Error::EINPROGRESS | Error::EALREADY) => Err(Error::EAGAIN),
             done => done,
         },
     });
@@ -77,6 +79,33 @@ pub(super) unsafe fn connect(
         // So much of it as there is time for: it goes on by itself.
         Err(Error::EAGAIN) => Err(pending),
         done => done.map(|done| done as c_int),
+    }
+}
+
+/// Whether a connection of TCP has come to nothing. Then the kernel may have taken note already, since somebody
+/// shut the socket down: another connect(2) would begin anew.
+fn is_closed(socket: c_int) -> bool {
+    const CLOSED: u8 = 7;
+    let mut state = 0_u8;
+    let mut length = size_of::<u8>() as socklen_t;
+    // SAFETY: a place for the first byte of the answer, and its size.
+    let asked = unsafe {
+        let state: *mut u8 = &mut state;
+        libc::getsockopt(socket, libc::IPPROTO_TCP, libc::TCP_INFO, state.cast(), &mut length)
+    };
+    asked == 0 && state == CLOSED
+}
+
+/// Ends a connection that has come to nothing as connect(2) does: it takes the error, and the socket can be used
+/// for another one.
+fn give_up(socket: c_int) -> Error {
+    let error = fd::socket_option(socket, libc::SO_ERROR).unwrap_or(0);
+    let nobody = sockaddr { sa_family: libc::AF_UNSPEC as _, sa_data: [0; 14] };
+    // SAFETY: a valid address, and its size.
+    unsafe { originals::connect(socket, &nobody, size_of::<sockaddr>() as socklen_t) };
+    match error {
+        0 => Error::errno(libc::ECONNABORTED),
+        number => Error::errno(number),
     }
 }
 
@@ -144,7 +173,8 @@ fn is_misled(socket: c_int) -> bool {
 unsafe fn accept_plainly(socket: c_int, call: impl Fn() -> c_int) -> c_int {
     let before = Patience::of_timeout(socket, Direction::Read).deadline;
     loop {
-        let mut entry = libc::pollfd { fd: socket, events: libc::POLLIN, revents: 0 };
+        let events = libc::POLLIN | libc::POLLRDHUP;
+        let mut entry = libc::pollfd { fd: socket, events, revents: 0 };
         let left = before.saturating_sub(crate::clock::now()).max(0);
         let time = libc::timespec { tv_sec: left / 1_000_000_000, tv_nsec: left % 1_000_000_000 };
         // SAFETY: one valid entry, a valid time, and no signal mask.
@@ -161,6 +191,16 @@ unsafe fn accept_plainly(socket: c_int, call: impl Fn() -> c_int) -> c_int {
         if accepted >= 0 || errno::last() != libc::EAGAIN || !is_misled(socket) {
             return accepted;
         }
+        if entry.revents & libc::POLLRDHUP != 0 {
+            return match accept_of_ended(socket, || result(call() as isize)) {
+                Ok(accepted) => accepted as c_int,
+                Err(error) => {
+                    // SAFETY: this OS thread's own errno.
+                    unsafe { *errno::address() = -error.code() };
+                    -1
+                }
+            };
+        }
     }
 }
 
@@ -174,13 +214,21 @@ fn accept_by(caller: Caller, socket: c_int, call: impl Fn() -> c_int) -> Result<
         true => try_accept(socket, &once),
         false => once(),
     };
-    let accepted = match try_now(caller.hub, socket, Direction::Read, 0, attempt)? {
+    let accepted = match try_first(caller, socket, Direction::Read, &attempt)? {
         Some(accepted) => accepted,
         None if !waits && !listener::believes_blocking(socket) => once()?,
         None => {
             let patience = Patience::of_timeout(socket, Direction::Read);
-            let attempt = || try_accept(socket, &once);
-            let accepted = wait(caller, socket, Direction::Read, 0, patience, &attempt);
+            let attempt = || accept_to_the_end(socket, &once);
+            // Of an end that was reported no further event tells.
+            let now = match caller.hub.seems_ended(socket) {
+                true => attempt(),
+                false => Err(Error::EAGAIN),
+            };
+            let accepted = match now {
+                Err(Error::EAGAIN) => wait(caller, socket, Direction::Read, 0, patience, &attempt),
+                done => done,
+            };
             if listener::releases() != releases {
                 listener::release(socket);
             }
@@ -212,4 +260,23 @@ fn try_accept(socket: c_int, once: &dyn Fn() -> Result<isize>) -> Result<isize> 
         }
     }
     once()
+}
+
+/// The same, of a listener that may have been shut down: a Unix one tells only who may wait (unix(7) has no word
+/// of it; TCP's is a listener no more).
+fn accept_to_the_end(socket: c_int, once: &dyn Fn() -> Result<isize>) -> Result<isize> {
+    match try_accept(socket, once) {
+        Err(Error::EAGAIN) if has_ended(socket)? => accept_of_ended(socket, once),
+        done => done,
+    }
+}
+
+#[cold]
+fn accept_of_ended(socket: c_int, once: impl Fn() -> Result<isize>) -> Result<isize> {
+    listener::release(socket);
+    match once() {
+        // Somebody else has accepted in between, and changed the mode back.
+        Err(Error::EAGAIN) => Err(Error::EINVAL),
+        done => done,
+    }
 }

@@ -4,8 +4,8 @@
 //! the OS thread.
 
 use super::hooks::originals;
-use super::ranges;
 use super::turn::result;
+use super::{options, ranges};
 use crate::error::{Error, Result};
 use crate::sys::{fd, retry, wait};
 use libc::iovec;
@@ -26,31 +26,48 @@ pub(super) enum Nature {
 
 impl Nature {
     /// Whether a call that moves `length` bytes ends at once, whatever has come: no descriptor has records of
-    /// less than a number, and a terminal that is asked for nothing gives it.
-    pub(super) fn never_waits(self, length: usize) -> bool {
+    /// less than a number, and a terminal that is asked for nothing gives it. Who tells how many bytes are there
+    /// has records of many lengths, and waits for one before it finds that it does not fit (inotify(7)).
+    pub(super) fn never_waits(self, fd: c_int, length: usize) -> bool {
         match self {
             Nature::Socket => false,
             Nature::File => true,
             Nature::Pipe | Nature::Device => length == 0,
-            Nature::Records => length < size_of::<u64>(),
+            Nature::Records => length < size_of::<u64>() && options::readable_bytes(fd).is_none(),
         }
     }
 }
 
 /// The devices of memory: null, zero, full, random (Documentation/admin-guide/devices.txt).
 const MEMORY: u32 = 1;
+/// One of them is the kernel's log, which is waited for.
+const LOG: u32 = 11;
 
-/// What has the number now, in one system call.
-pub(super) fn of(fd: c_int) -> Result<Nature> {
+/// A device that is as a file.
+fn is_memory(device: libc::dev_t) -> bool {
+    libc::major(device) == MEMORY && libc::minor(device) != LOG
+}
+
+fn status(fd: c_int) -> Result<libc::stat> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a place for the answer.
     retry(|| unsafe { libc::fstat(fd, status.as_mut_ptr()) })?;
     // SAFETY: the call has succeeded, so that it is filled in.
-    let status = unsafe { status.assume_init() };
+    Ok(unsafe { status.assume_init() })
+}
+
+/// Whether reading moves a position on.
+pub(super) fn has_position(fd: c_int) -> Result<bool> {
+    Ok(status(fd)?.st_mode & libc::S_IFMT != libc::S_IFCHR)
+}
+
+/// What has the number now, in one system call.
+pub(super) fn of(fd: c_int) -> Result<Nature> {
+    let status = status(fd)?;
     Ok(match status.st_mode & libc::S_IFMT {
         libc::S_IFSOCK => Nature::Socket,
         libc::S_IFIFO => Nature::Pipe,
-        libc::S_IFCHR if libc::major(status.st_rdev) != MEMORY => Nature::Device,
+        libc::S_IFCHR if !is_memory(status.st_rdev) => Nature::Device,
         0 => Nature::Records,
         _ => Nature::File,
     })

@@ -33,13 +33,13 @@ pub(super) fn of(socket: c_int) -> usize {
     fd::socket_option(socket, libc::SO_RCVLOWAT).map_or(1, |bytes| bytes.max(1) as usize)
 }
 
-/// How many bytes can be received now.
-pub(super) fn waiting_bytes(socket: c_int) -> c_int {
+/// How many bytes can be read now, of what can tell.
+pub(super) fn readable_bytes(fd: c_int) -> Option<c_int> {
     let mut count: c_int = 0;
     let place: *mut c_int = &mut count;
-    // SAFETY: a place for the answer. A failure leaves it 0.
-    unsafe { libc::ioctl(socket, libc::FIONREAD, place) };
-    count
+    // SAFETY: a place for the answer.
+    let asked = unsafe { libc::ioctl(fd, libc::FIONREAD, place) };
+    (asked == 0).then_some(count)
 }
 
 /// Takes note that the option is in use.

@@ -24,6 +24,13 @@ pub(super) unsafe fn total(iov: *const iovec, count: usize) -> Option<usize> {
     (sum <= isize::MAX as usize).then_some(sum)
 }
 
+/// Whether so many bytes are more than any process has memory for. For that the kernel refuses read(2) and
+/// write(2) before it looks at anything else, but not recv(2) and send(2), which begin with less.
+#[inline(always)]
+pub(super) fn is_beyond_memory(length: usize) -> bool {
+    length > if usize::BITS == 64 { 1 << 56 } else { isize::MAX as usize }
+}
+
 /// A count of ranges as C gives it; what is no count is left to the kernel.
 pub(super) fn counted(count: c_int) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)

@@ -27,9 +27,10 @@ pub(super) unsafe fn sendfile(
 ) -> Result<isize> {
     // SAFETY: the caller vouches for the offset.
     let plain = || result(unsafe { originals::sendfile(out, input, offset, count) });
-    let end = nature::of(out)?;
+    // What is not open the kernel refuses, in its order.
+    let (Ok(end), Ok(begin)) = (nature::of(out), nature::of(input)) else { return plain() };
     // From what is no file the kernel sends nothing, and says so at once.
-    let begins_at_file = matches!(nature::of(input)?, Nature::File);
+    let begins_at_file = begin == Nature::File;
     let waits = matches!(end, Nature::Socket | Nature::Pipe | Nature::Device);
     if !waits || !begins_at_file || count == 0 || count > isize::MAX as usize {
         return plain();
@@ -44,7 +45,8 @@ pub(super) unsafe fn sendfile(
         None => retry(|| unsafe { libc::lseek(input, 0, libc::SEEK_CUR) })?,
     };
     let (moved, failure) = copy(caller, (out, end), (input, start), count.min(MOST));
-    let after = start + moved as i64;
+    // A device's position stays where it is.
+    let after = if nature::has_position(input)? { start + moved as i64 } else { start };
     match (moved, failure) {
         (0, Some(error)) => return Err(error),
         // SAFETY: the caller vouches for the offset.

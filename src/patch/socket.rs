@@ -55,7 +55,9 @@ fn receive_rest(
     let rest = Rest { fd, direction: Direction::Read, patience, stamp, moved: count, target };
     rest.carry_on(caller, &|moved| {
         match may_go_on(fd, libc::POLLIN) {
-            Err(Error::EPIPE) if options::waiting_bytes(fd) == 0 => return Err(Error::EPIPE),
+            Err(Error::EPIPE) if options::readable_bytes(fd).unwrap_or(0) == 0 => {
+                return Err(breaking(fd))
+            }
             Err(Error::EPIPE) | Ok(()) => {}
             Err(error) => return Err(error),
         }
@@ -255,9 +257,23 @@ fn send_rest(
     // A connection that breaks now is the next call's to tell, with its signal.
     let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     rest.carry_on(caller, &|moved| {
-        may_go_on(fd, libc::POLLOUT)?;
+        match may_go_on(fd, libc::POLLOUT) {
+            Err(Error::EPIPE) => return Err(breaking(fd)),
+            other => other?,
+        }
         retry(|| step(moved, flags))
     })
+}
+
+/// A connection breaks when part of a transfer is done. A Unix socket has told its error by that; TCP keeps it for
+/// the next call.
+#[cold]
+fn breaking(fd: c_int) -> Error {
+    if is_unix(fd) {
+        // Asking takes it.
+        let _ = fd::socket_option(fd, libc::SO_ERROR);
+    }
+    Error::EPIPE
 }
 
 fn is_partial(count: isize, length: usize, flags: c_int) -> bool {

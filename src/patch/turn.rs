@@ -12,6 +12,7 @@ use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub::{self, perform, try_now, Direction, Stamp};
 use crate::net::stream::is_immediate;
+use crate::sys::fd::Kind;
 use crate::sys::{errno, fd, retry, wait};
 use crate::thread::Heed;
 use libc::{socklen_t, timeval};
@@ -106,19 +107,19 @@ pub(super) fn socket_call(
     asked: usize,
     call: impl Fn(c_int) -> isize,
 ) -> Result<isize> {
-    let attempt = || retry(|| call(flags | libc::MSG_DONTWAIT));
+    let attempt = |more: c_int| retry(|| call(flags | more));
+    let wait = |tried| wait_socket(caller, (fd, direction), asked, tried, &attempt);
     if is_immediate(direction, flags) {
         return match result(call(flags | libc::MSG_DONTWAIT)) {
-            // Unix sockets know of no error queue, and wait as ever.
-            Err(Error::EAGAIN) if flags & libc::MSG_DONTWAIT == 0 && is_unix(fd) => {
-                wait_socket(caller, fd, direction, asked, &attempt)
-            }
+            Err(Error::EAGAIN) if waits_in_spite_of(fd, flags) => wait(true),
             done => done,
         };
     }
-    match try_now(caller.hub, fd, direction, asked, attempt)? {
-        Some(count) => Ok(count),
-        None => wait_socket(caller, fd, direction, asked, &attempt),
+    match try_now(caller.hub, fd, direction, asked, || attempt(libc::MSG_DONTWAIT)) {
+        Ok(Some(count)) => Ok(count),
+        Ok(None) => wait(false),
+        Err(Error::EAGAIN) => wait(true),
+        Err(error) => Err(error),
     }
 }
 
@@ -127,21 +128,98 @@ pub(super) fn is_unix(socket: c_int) -> bool {
     fd::socket_option(socket, libc::SO_DOMAIN) == Ok(libc::AF_UNIX)
 }
 
-#[inline(never)]
-fn wait_socket(
+/// Whether a receiving call waits whose flags let others give what there is: who knows of no error queue, or
+/// of no urgent data, does not look at them.
+#[cold]
+fn waits_in_spite_of(socket: c_int, flags: c_int) -> bool {
+    if flags & libc::MSG_DONTWAIT != 0 {
+        return false;
+    }
+    if flags & libc::MSG_ERRQUEUE != 0 {
+        let domain = fd::socket_option(socket, libc::SO_DOMAIN);
+        return matches!(domain, Ok(libc::AF_UNIX | libc::AF_NETLINK));
+    }
+    fd::kind(socket) != Ok(Kind::Tcp)
+}
+
+/// Makes a call that the hub may believe would have to wait. What it has learnt from calls of one kind says
+/// nothing of another, and what fails at once, for its arguments as for its descriptor, must not wait for an
+/// event to do so. Only those who wait already and have their turn are let go before.
+pub(super) fn try_first(
     caller: Caller,
     fd: c_int,
     direction: Direction,
-    asked: usize,
     attempt: &Attempt<'_>,
+) -> Result<Option<isize>> {
+    let done = match try_now(caller.hub, fd, direction, 0, attempt) {
+        Ok(None) if !caller.hub.seems_ready(fd, direction) => attempt().map(Some),
+        done => done,
+    };
+    match done {
+        Err(Error::EAGAIN) => Ok(None),
+        done => done,
+    }
+}
+
+/// Whether nothing more will come to be read.
+pub(super) fn has_ended(socket: c_int) -> Result<bool> {
+    Ok(wait::poll_one(socket, libc::POLLRDHUP, 0)? & libc::POLLRDHUP != 0)
+}
+
+/// An attempt that a wait makes. Where messages are kept apart, the kernel looks for a message, then for a
+/// caller that does not wait, and only then for the end (__skb_wait_for_more_packets). Such a socket cannot be
+/// opened for reading again: once its end is there, a call that may wait does not.
+fn attempt_to_the_end(
+    (fd, direction): (c_int, Direction),
+    attempt: &dyn Fn(c_int) -> Result<isize>,
 ) -> Result<isize> {
+    match attempt(libc::MSG_DONTWAIT) {
+        Err(Error::EAGAIN) if direction == Direction::Read && has_ended(fd)? => {
+            let keeps_apart = fd::socket_option(fd, libc::SO_TYPE) != Ok(libc::SOCK_STREAM);
+            attempt(if keeps_apart { 0 } else { libc::MSG_DONTWAIT })
+        }
+        done => done,
+    }
+}
+
+/// `tried` says whether the call has just given EAGAIN.
+#[inline(never)]
+fn wait_socket(
+    caller: Caller,
+    (fd, direction): (c_int, Direction),
+    asked: usize,
+    mut tried: bool,
+    attempt: &dyn Fn(c_int) -> Result<isize>,
+) -> Result<isize> {
+    let hub = caller.hub;
+    // As `try_first` does. Who receives into a plain buffer from a stream that has been waited for can only be
+    // told to wait: that is what each turn of a dialogue does.
+    let knows = asked > 0 && hub.is_endless(fd, direction);
+    if !tried && !knows && !hub.seems_ready(fd, direction) {
+        match attempt(libc::MSG_DONTWAIT) {
+            Err(Error::EAGAIN) => tried = true,
+            done => return done,
+        }
+    }
     // Whatever the hub believes: the kernel's own answer, to who does not wait and of what is no socket.
-    let is_socket = caller.hub.seems_socket(fd) || nature::of(fd)? == Nature::Socket;
+    let is_socket = tried || hub.seems_socket(fd) || nature::of(fd)? == Nature::Socket;
     if !is_socket || fd::is_nonblocking(fd)? {
-        return attempt();
+        return if tried { Err(Error::EAGAIN) } else { attempt(libc::MSG_DONTWAIT) };
+    }
+    let attempt = || attempt_to_the_end((fd, direction), attempt);
+    if direction == Direction::Read && hub.seems_ended(fd) {
+        // Of which no further event will tell.
+        match attempt() {
+            Err(Error::EAGAIN) => {}
+            done => return done,
+        }
     }
     let patience = Patience::of_known_timeout(caller, fd, direction);
-    wait(caller, fd, direction, asked, patience, attempt)
+    match wait(caller, fd, direction, asked, patience, &attempt) {
+        // The number has become a file's.
+        Err(Error::EPERM) if nature::of(fd)? != Nature::Socket => Err(Error::ENOTSOCK),
+        done => done,
+    }
 }
 
 /// Waits for a call's turn, and makes it. A wait that comes to its end gives EAGAIN, as the kernel has it.
@@ -164,7 +242,7 @@ pub(super) fn wait(
     let done = caller.heeding(patience.heed, || {
         perform(fd, direction, patience.deadline, asked, || {
             let done = attempt();
-            own.set(done.is_err());
+            own.set(matches!(done, Err(error) if error != Error::EAGAIN));
             done
         })
     });
@@ -201,8 +279,7 @@ impl Rest {
             }
             let moved = self.moved;
             let attempt = || step(moved);
-            let now = try_now(caller.hub, self.fd, self.direction, 0, attempt);
-            let done = match now {
+            let done = match try_first(caller, self.fd, self.direction, &attempt) {
                 Ok(Some(count)) => {
                     caller.hub.spend(caller.thread);
                     Ok(count)
