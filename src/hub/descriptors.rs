@@ -373,6 +373,17 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// A descriptor has changed, here or on another OS thread.
+    pub(super) fn changed_elsewhere(&self, fd: c_int, generation: u32) {
+        if let Some((descriptor, _)) = self.descriptors.find(fd) {
+            if descriptor.generation.get() == generation {
+                self.try_again(descriptor);
+            }
+        }
+    }
+}
+
 /// In the child of a fork: no hub has registered anything, and no close is under way.
 pub(super) fn after_fork() {
     for place in &WORDS[..USED.load(Ordering::Relaxed).min(CHUNKS)] {
@@ -472,6 +483,22 @@ pub(crate) fn stamp(fd: c_int) -> Stamp {
 }
 
 fn tell_others(fd: c_int, old: u64) {
+    tell_each(old, |remote| remote.send_closed(fd, generation_of(old)));
+}
+
+/// Has everybody who waits for a descriptor try once more, each in turn: it may have changed in a way of which no
+/// event tells, as a Unix socket that is shut down for writing does.
+pub(crate) fn changed(fd: c_int) {
+    let Some(word) = word(fd) else { return };
+    let now = word.load(Ordering::Acquire);
+    if let Some(hub) = current() {
+        hub.changed_elsewhere(fd, generation_of(now));
+    }
+    tell_each(now, |remote| remote.send_changed(fd, generation_of(now)));
+}
+
+/// Tells the other hubs that have registered a number, by what its word was.
+fn tell_each(old: u64, send: impl Fn(&registry::Remote)) {
     let owner = old & OWNER_MASK;
     if owner == 0 {
         return;
@@ -479,7 +506,7 @@ fn tell_others(fd: c_int, old: u64) {
     let me = current().map(|hub| hub.remote.number());
     let tell = |remote: &registry::Remote| {
         if Some(remote.number()) != me {
-            remote.send_closed(fd, generation_of(old));
+            send(remote);
         }
     };
     if old & SHARED != 0 {

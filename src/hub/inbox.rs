@@ -35,6 +35,11 @@ pub(super) enum Message {
         fd: c_int,
         generation: u32,
     },
+    /// A descriptor that is registered here may have changed in a way of which no event tells.
+    Changed {
+        fd: c_int,
+        generation: u32,
+    },
     /// A wait of a green thread of this hub is over.
     Wake {
         id: Id,

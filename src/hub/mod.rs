@@ -45,7 +45,9 @@ mod run;
 mod waker;
 
 pub(crate) use current::{create, current, enter, free, keep_errno};
-pub(crate) use descriptors::{adopt, close, closing, forget_range, is_registered, stamp, Stamp};
+pub(crate) use descriptors::{
+    adopt, changed, close, closing, forget_range, is_registered, stamp, Stamp,
+};
 pub(crate) use fork::{watch_forks, Moment};
 pub(crate) use interrupt::{signal_handled, SignalSet};
 pub(crate) use life::SpawnOptions;

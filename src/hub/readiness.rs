@@ -322,6 +322,14 @@ impl Hub {
         }
     }
 
+    /// Forgets what is known against a call, and wakes who waits first in each queue.
+    #[cold]
+    pub(super) fn try_again(&self, descriptor: &Descriptor) {
+        descriptor.ready.set(descriptor.ready.get() | READ | WRITE);
+        self.wake_first(descriptor, Direction::Read);
+        self.wake_first(descriptor, Direction::Write);
+    }
+
     /// What kind of descriptor this is. Of a socket the kernel is asked once, since its calls have a
     /// flag against waiting; of anything else each time, since a wrong belief would block the OS thread.
     #[inline]

@@ -270,6 +270,10 @@ impl Remote {
     pub(super) fn send_closed(&self, fd: c_int, generation: u32) {
         self.send(Message::Closed { fd, generation });
     }
+
+    pub(super) fn send_changed(&self, fd: c_int, generation: u32) {
+        self.send(Message::Changed { fd, generation });
+    }
 }
 
 /// The numbers, to be changed by one OS thread at a time.

@@ -237,6 +237,7 @@ impl Hub {
                 }
             }
             Message::Closed { fd, generation } => self.closed_elsewhere(fd, generation),
+            Message::Changed { fd, generation } => self.changed_elsewhere(fd, generation),
             Message::Wake { id, ticket } => self.woken_from_elsewhere(id, ticket),
             Message::Spawn { handle, order, reply } => self.spawn_ordered(handle, order, reply),
             Message::Join { id, reply } => self.joined_from_elsewhere(id, reply),

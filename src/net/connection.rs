@@ -3,7 +3,7 @@
 use super::pause;
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
-use crate::hub::{adopt, enter, perform, Direction};
+use crate::hub::{self, adopt, enter, perform, Direction};
 use crate::sys::{errno, retry};
 use libc::{sockaddr, socklen_t};
 use std::ffi::c_int;
@@ -95,5 +95,8 @@ pub(crate) unsafe fn accept(
 
 pub(crate) fn shutdown(socket: c_int, how: c_int) -> Result<()> {
     // SAFETY: takes no pointer.
-    retry(|| unsafe { libc::shutdown(socket, how) }).map(drop)
+    let done = retry(|| unsafe { libc::shutdown(socket, how) }).map(drop);
+    // Whatever the kernel says: it shuts a socket down that has no connection, too.
+    hub::changed(socket);
+    done
 }

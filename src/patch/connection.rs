@@ -109,6 +109,19 @@ fn give_up(socket: c_int) -> Error {
     }
 }
 
+/// Acts for every OS thread: of a Unix socket that is shut down for writing no event tells.
+pub(super) unsafe fn shutdown(socket: c_int, how: c_int) -> c_int {
+    // SAFETY: takes no pointer.
+    let done = unsafe { originals::shutdown(socket, how) };
+    if hub::is_registered(socket) && caller::may_track() {
+        let number = errno::last();
+        hub::changed(socket);
+        // SAFETY: this OS thread's own errno.
+        unsafe { *errno::address() = number };
+    }
+    done
+}
+
 /// # Safety
 /// As accept(2).
 pub(super) unsafe fn accept(

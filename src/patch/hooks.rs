@@ -269,6 +269,7 @@ hooks! {
         green __connect(socket: c_int, address: *const sockaddr, length: socklen_t) -> c_int = connection::connect;
         every accept(socket: c_int, address: *mut sockaddr, length: *mut socklen_t) -> c_int = connection::accept;
         every accept4(socket: c_int, address: *mut sockaddr, length: *mut socklen_t, flags: c_int) -> c_int = connection::accept4;
+        every shutdown(socket: c_int, how: c_int) -> c_int = connection::shutdown;
         every fcntl(fd: c_int, command: c_int, argument: usize) -> c_int = tracking::fcntl;
         every fcntl64(fd: c_int, command: c_int, argument: usize) -> c_int = tracking::fcntl;
         every __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int = tracking::fcntl;

@@ -1,0 +1,332 @@
+/* How what waits for bytes or messages ends, and what never waits: shutdown(2) before and during a wait on every
+ * kind of socket, and calls that fail at once whatever was learnt of the descriptor before. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+
+#include "alike.h"
+
+enum kind { TCP, STREAM, PACKETS, DGRAM, UDP, LONELY_UDP, KINDS };
+
+static char bytes[1 << 20];
+
+static void named(int fd, struct sockaddr_in *address) {
+  socklen_t length = sizeof *address;
+  *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  CHECK(bind(fd, (void *)address, length) == 0 && getsockname(fd, (void *)address, &length) == 0);
+}
+
+static void make(enum kind kind, int pair[2]) {
+  static const int local[] = {[STREAM] = SOCK_STREAM, [PACKETS] = SOCK_SEQPACKET, [DGRAM] = SOCK_DGRAM};
+  struct sockaddr_in names[2];
+  if (kind == STREAM || kind == PACKETS || kind == DGRAM) {
+    CHECK(socketpair(AF_UNIX, local[kind], 0, pair) == 0);
+  } else if (kind == TCP) {
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    named(listener, &names[0]);
+    CHECK(listen(listener, 1) == 0);
+    pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(pair[0], (void *)&names[0], sizeof names[0]) == 0);
+    pair[1] = accept(listener, NULL, NULL);
+    CHECK(pair[1] >= 0 && close(listener) == 0);
+  } else {
+    for (int i = 0; i < 2; i++) named(pair[i] = socket(AF_INET, SOCK_DGRAM, 0), &names[i]);
+    for (int i = 0; i < 2 && kind == UDP; i++)
+      CHECK(connect(pair[i], (void *)&names[!i], sizeof names[!i]) == 0);
+  }
+}
+
+static void drop(int pair[2]) { CHECK(close(pair[0]) == 0 && close(pair[1]) == 0); }
+
+static void receive_each_way(struct outcome *outcome, int fd) {
+  char place[8];
+  struct iovec range = {place, sizeof place};
+  struct msghdr message = {.msg_iov = &range, .msg_iovlen = 1};
+  struct mmsghdr messages[2] = {{.msg_hdr = message}, {.msg_hdr = message}};
+  note(outcome, recv(fd, place, sizeof place, 0));
+  note(outcome, read(fd, place, sizeof place));
+  note(outcome, readv(fd, &range, 1));
+  note(outcome, recvfrom(fd, place, sizeof place, 0, NULL, NULL));
+  note(outcome, recvmsg(fd, &message, 0));
+  note(outcome, recvmmsg(fd, messages, 2, 0, NULL));
+}
+
+static void shut_before(struct outcome *outcome, int kind) {
+  int pair[2];
+  make(kind, pair);
+  note(outcome, shutdown(pair[0], kind == LONELY_UDP ? SHUT_RDWR : SHUT_RD));
+  receive_each_way(outcome, pair[0]);
+  drop(pair);
+}
+
+/* The hub has seen the end go by while nobody waited. */
+static void shut_between(struct outcome *outcome, int kind) {
+  struct timeval span = {0, 20000}, none = {0, 0};
+  int pair[2];
+  char byte;
+  make(kind, pair);
+  CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &span, sizeof span) == 0);
+  note(outcome, recv(pair[0], &byte, 1, 0));
+  CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none) == 0);
+  shutdown(pair[0], kind == LONELY_UDP ? SHUT_RDWR : SHUT_RD);
+  nanosleep(&(struct timespec){0, 10 * MS}, NULL);
+  note(outcome, recv(pair[0], &byte, 1, MSG_DONTWAIT));
+  receive_each_way(outcome, pair[0]);
+  drop(pair);
+}
+
+static void shut_during(struct outcome *outcome, int kind) {
+  int pair[2];
+  make(kind, pair);
+  struct later later = {.act = shuts, .fd = pair[0], .how = kind == LONELY_UDP ? SHUT_RDWR : SHUT_RD};
+  begin(&later);
+  receive_each_way(outcome, pair[0]);
+  end(&later);
+  drop(pair);
+}
+
+static void peer_shut_during(struct outcome *outcome, int kind) {
+  int pair[2];
+  make(kind, pair);
+  struct later later = {.act = shuts, .fd = pair[1], .how = SHUT_WR};
+  begin(&later);
+  receive_each_way(outcome, pair[0]);
+  end(&later);
+  drop(pair);
+}
+
+static void shut_while_sending(struct outcome *outcome, int kind) {
+  int pair[2], few = 4096;
+  make(kind, pair);
+  CHECK(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &few, sizeof few) == 0);
+  while (send(pair[0], bytes, 1000, MSG_DONTWAIT) > 0) continue;
+  struct later later = {.act = shuts, .fd = pair[0], .how = SHUT_WR};
+  begin(&later);
+  note(outcome, send(pair[0], bytes, 1000, 0));
+  note(outcome, write(pair[0], bytes, 1000));
+  end(&later);
+  drop(pair);
+}
+
+static void closes(int fd, int how) {
+  (void)how;
+  CHECK(close(fd) == 0);
+}
+
+/* Who closes with bytes unread resets a Unix connection: a write that is partial by that has told so. */
+static void reset_while_sending(struct outcome *outcome, int kind) {
+  int pair[2];
+  make(kind, pair);
+  CHECK(send(pair[1], "abc", 3, 0) == 3);
+  struct later later = {.act = closes, .fd = pair[1]};
+  begin(&later);
+  ssize_t sent = send(pair[0], bytes, sizeof bytes, MSG_NOSIGNAL);
+  note(outcome, sent > 0 && sent < (ssize_t)sizeof bytes);
+  end(&later);
+  note(outcome, recv(pair[0], bytes, 8, 0));
+  note(outcome, recv(pair[0], bytes, 8, 0));
+  CHECK(close(pair[0]) == 0);
+}
+
+static void says(int fd, int how) {
+  (void)how;
+  CHECK(send(fd, "ab", 2, 0) == 2);
+}
+
+/* Flags that a socket does not know keep nobody from waiting. */
+static void with_flags(struct outcome *outcome, int kind) {
+  static const int flags[] = {MSG_OOB, MSG_ERRQUEUE};
+  char place[8];
+  int pair[2];
+  make(kind, pair);
+  for (int i = 0; i < 2; i++) {
+    struct later later = {.act = says, .fd = pair[1]};
+    begin(&later);
+    note(outcome, recv(pair[0], place, sizeof place, flags[i]));
+    end(&later);
+    note(outcome, recv(pair[0], place, sizeof place, MSG_DONTWAIT));
+  }
+  drop(pair);
+}
+
+static void says_twice(int fd, int how) {
+  struct timespec span = {0, 20 * MS};
+  CHECK(send(fd, "abcd", 4, 0) == 4);
+  nanosleep(&span, NULL);
+  CHECK(send(fd, "efgh", how, 0) == how);
+}
+
+static void several(struct outcome *outcome, int kind) {
+  char places[3][8];
+  struct iovec ranges[3];
+  struct mmsghdr messages[3] = {0};
+  struct timespec none = {0, 0}, long_time = {5, 0};
+  int pair[2];
+  make(kind, pair);
+  for (int i = 0; i < 3; i++) {
+    ranges[i] = (struct iovec){places[i], sizeof places[i]};
+    messages[i].msg_hdr = (struct msghdr){.msg_iov = &ranges[i], .msg_iovlen = 1};
+  }
+  struct later later = {.act = says_twice, .fd = pair[1], .how = 4};
+  begin(&later);
+  note(outcome, recvmmsg(pair[0], messages, 1, MSG_WAITALL | MSG_WAITFORONE, &long_time));
+  note(outcome, messages[0].msg_len);
+  end(&later);
+  note(outcome, recv(pair[0], places[0], 8, MSG_DONTWAIT));
+  CHECK(shutdown(pair[1], SHUT_WR) == 0);
+  if (kind == TCP || kind == STREAM) {
+    note(outcome, recvmmsg(pair[0], messages, 3, MSG_WAITFORONE | MSG_WAITALL, &none));
+    note(outcome, recvmmsg(pair[0], messages, 3, 0, &none));
+    note(outcome, recvmmsg(pair[0], messages, 3, 0, NULL));
+  }
+  drop(pair);
+}
+
+/* Ranges of nothing send nothing. */
+static void nothing(struct outcome *outcome, int kind) {
+  struct iovec ranges[2] = {{bytes, 0}, {bytes, 0}};
+  int pair[2];
+  make(kind, pair);
+  note(outcome, writev(pair[1], ranges, 2));
+  note(outcome, recv(pair[0], bytes, 8, MSG_DONTWAIT));
+  note(outcome, readv(pair[0], ranges, 2));
+  note(outcome, write(pair[1], bytes, 0));
+  note(outcome, recv(pair[0], bytes, 8, MSG_DONTWAIT));
+  drop(pair);
+}
+
+
+static void makes_a_file(int fd, int how) {
+  (void)how;
+  CHECK(inotify_add_watch(fd, "/tmp", IN_OPEN) >= 0);
+  CHECK(close(open("/tmp", O_RDONLY)) == 0);
+}
+
+static void records(struct outcome *outcome, int size) {
+  char place[64];
+  int event = eventfd(0, 0), timer = timerfd_create(CLOCK_MONOTONIC, 0), watch = inotify_init();
+  note(outcome, read(event, place, size));
+  note(outcome, read(timer, place, size));
+  note(outcome, write(event, place, size));
+  struct later later = {.act = makes_a_file, .fd = watch};
+  begin(&later);
+  note(outcome, read(watch, place, size));
+  end(&later);
+  close(event), close(timer), close(watch);
+}
+
+/* The hub believes that there is nothing to be read. */
+static void fails_at_once(struct outcome *outcome, int kind) {
+  struct timeval span = {0, 20000};
+  struct iovec *volatile nowhere = (struct iovec *)8;
+  char *volatile place = bytes;
+  int pair[2];
+  make(kind, pair);
+  CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &span, sizeof span) == 0);
+  note(outcome, recv(pair[0], bytes, 8, 0));
+  struct msghdr message = {.msg_iov = nowhere, .msg_iovlen = 2}, many = {.msg_iov = nowhere, .msg_iovlen = 1025};
+  note(outcome, recvmsg(pair[0], &message, 0));
+  note(outcome, recvmsg(pair[0], &many, 0));
+  volatile size_t most = SSIZE_MAX;
+  note(outcome, read(pair[0], place, most));
+  note(outcome, write(pair[0], place, most));
+  drop(pair);
+}
+
+static void knows_otherwise(struct outcome *outcome, int arg) {
+  struct sockaddr_in address;
+  struct epoll_event none;
+  struct timeval span = {0, 20000};
+  char place[16];
+  (void)arg;
+  int listener = socket(AF_INET, SOCK_STREAM, 0), poller = epoll_create1(0);
+  named(listener, &address);
+  CHECK(listen(listener, 1) == 0);
+  CHECK(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &span, sizeof span) == 0);
+  note(outcome, accept(listener, NULL, NULL));
+  note(outcome, read(listener, place, 2));
+  note(outcome, recv(listener, place, 2, 0));
+  note(outcome, accept4(listener, NULL, NULL, 0x40000000));
+  note(outcome, epoll_wait(poller, &none, 1, 20));
+  note(outcome, read(poller, place, 13));
+  close(listener), close(poller);
+}
+
+/* What was learnt of a number is of no use once it is closed, registered or not. */
+static void reused(struct outcome *outcome, int waits) {
+  struct itimerspec soon = {.it_value = {0, 20 * MS}};
+  struct msghdr message = {.msg_iov = &(struct iovec){bytes, 8}, .msg_iovlen = 1};
+  uint64_t ticks;
+  int timer = timerfd_create(CLOCK_MONOTONIC, waits ? 0 : TFD_NONBLOCK), file = memfd_create("reused", 0);
+  CHECK(dup2(timer, 100) == 100 && close(timer) == 0 && write(file, "file", 4) == 4);
+  CHECK(!waits || timerfd_settime(100, 0, &soon, NULL) == 0);
+  note(outcome, read(100, &ticks, 8));
+  if (waits < 2) CHECK(close(100) == 0);
+  CHECK(dup2(file, 100) == 100 && lseek(100, 0, SEEK_SET) == 0);
+  note(outcome, recvmsg(100, &message, 0));
+  note(outcome, readv(100, message.msg_iov, 1));
+  note(outcome, write(100, "more", 4));
+  int pair[2];
+  make(STREAM, pair);
+  CHECK(dup2(pair[0], 100) == 100 && send(pair[1], "abc", 3, 0) == 3);
+  note(outcome, read(100, bytes, 8));
+  struct later later = {.act = says, .fd = pair[1]};
+  begin(&later);
+  note(outcome, recv(100, bytes, 8, 0));
+  end(&later);
+  drop(pair);
+  CHECK(close(100) == 0 && close(file) == 0);
+}
+
+static void sends_a_file(struct outcome *outcome, int arg) {
+  off_t offset = 100;
+  int pair[2], zero = open("/dev/zero", O_RDONLY), ends[2];
+  (void)arg;
+  make(STREAM, pair);
+  CHECK(pipe(ends) == 0);
+  note(outcome, sendfile(pair[0], zero, &offset, 50));
+  note(outcome, offset);
+  note(outcome, sendfile(-1, ends[0], &offset, 50));
+  note(outcome, sendfile(-1, zero, &offset, 50));
+  note(outcome, sendfile(pair[0], -1, &offset, 50));
+  drop(pair), drop(ends), close(zero);
+}
+
+int main(void) {
+  struct scenario all[64];
+  int count = 0;
+  signal(SIGPIPE, SIG_IGN);
+#define ADD(what, with) all[count++] = (struct scenario){#what, what, with}
+  for (int kind = 0; kind < KINDS; kind++) {
+    ADD(shut_before, kind);
+    ADD(shut_between, kind);
+    ADD(shut_during, kind);
+    ADD(fails_at_once, kind);
+    if (kind <= PACKETS) ADD(peer_shut_during, kind);
+    if (kind <= PACKETS) ADD(shut_while_sending, kind);
+    if (kind <= UDP) ADD(with_flags, kind);
+    if (kind <= UDP) ADD(several, kind);
+    if (kind <= UDP) ADD(nothing, kind);
+  }
+  ADD(reset_while_sending, TCP);
+  ADD(reset_while_sending, STREAM);
+  ADD(records, 0);
+  ADD(records, 7);
+  ADD(knows_otherwise, 0);
+  for (int waits = 0; waits < 3; waits++) ADD(reused, waits);
+  ADD(sends_a_file, 0);
+  compare_all(all, count, GH_PATCH_ALL);
+  return 0;
+}
