@@ -168,6 +168,8 @@ const SHARED: u64 = 1 << 16;
 /// gh_close is at it, on some OS thread: the number has its next generation but, maybe, still its old
 /// descriptor, which nobody may register any more.
 const CLOSING: u64 = 1 << 17;
+/// Another process may have the open file too, and change what is known of it.
+const FOREIGN: u64 = 1 << 18;
 /// Sixteen million numbers: sixteen times the kernel's default limit for one process.
 const CHUNKS: usize = 64 * 1024;
 
@@ -176,6 +178,40 @@ type Words = [AtomicU64; CHUNK];
 static WORDS: [AtomicPtr<Words>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
 /// Only those below were ever made.
 static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// What is taken for true of a number that was never looked at: `FOREIGN` after a fork.
+static AT_FIRST: AtomicU64 = AtomicU64::new(0);
+
+/// Takes note that a number's open file is, or will be, another process's too.
+pub(crate) fn share(fd: c_int) {
+    if let Some(word) = word(fd) {
+        word.fetch_or(FOREIGN, Ordering::AcqRel);
+    }
+}
+
+/// The same of every number, until it gets a descriptor that the library has seen come: a fork has made a second
+/// owner of each.
+pub(crate) fn share_all() {
+    AT_FIRST.store(FOREIGN, Ordering::Relaxed);
+    for place in &WORDS[..USED.load(Ordering::Relaxed).min(CHUNKS)] {
+        // SAFETY: null, or leaked by `make_words`.
+        let Some(words) = (unsafe { place.load(Ordering::Acquire).as_ref() }) else { continue };
+        for word in words {
+            word.fetch_or(FOREIGN, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Whether another process may have a number's open file.
+#[inline(always)]
+pub(crate) fn is_foreign(fd: c_int) -> bool {
+    let Some(place) = WORDS.get(fd as u32 as usize / CHUNK) else { return true };
+    // SAFETY: null, or leaked by `make_words`.
+    match unsafe { place.load(Ordering::Acquire).as_ref() } {
+        Some(words) => words[fd as usize % CHUNK].load(Ordering::Acquire) & FOREIGN != 0,
+        None => AT_FIRST.load(Ordering::Relaxed) != 0,
+    }
+}
 
 /// The words of a number's chunk; `None` for a negative number, or one that no kernel gives.
 fn words(fd: c_int) -> Option<&'static Words> {
@@ -196,7 +232,11 @@ fn word(fd: c_int) -> Option<&'static AtomicU64> {
 
 #[cold]
 fn make_words(place: &AtomicPtr<Words>) -> &'static Words {
-    let made = Box::into_raw(Box::new([const { AtomicU64::new(0) }; CHUNK]));
+    let at_first = AT_FIRST.load(Ordering::Relaxed);
+    let made = Box::into_raw(Box::new([const { AtomicU64::new(0) }; CHUNK].map(|word| {
+        word.store(at_first, Ordering::Relaxed);
+        word
+    })));
     let exchange =
         place.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
     match exchange {
@@ -394,6 +434,7 @@ pub(super) fn after_fork() {
             word.store(generation << GENERATION_SHIFT, Ordering::Relaxed);
         }
     }
+    share_all();
 }
 
 /// Closes a descriptor, whose waiters on every hub get `EBADF`.
@@ -411,10 +452,10 @@ pub(crate) fn closing<T>(fd: c_int, close: impl FnOnce() -> T) -> T {
     let old = next_generation(word, CLOSING);
     forget_here(fd, old);
     let closed = close();
-    // Fails, rightly, if the number's next owner has been adopted already.
+    // Not if the number's next owner has been adopted already.
     let closing = u64::from(generation_of(old).wrapping_add(1)) << GENERATION_SHIFT | CLOSING;
-    let open = closing & !CLOSING;
-    let _ = word.compare_exchange(closing, open, Ordering::AcqRel, Ordering::Acquire);
+    let open = |now: u64| (now & !FOREIGN == closing).then_some(now & !CLOSING);
+    let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, open);
     tell_others(fd, old);
     closed
 }

@@ -112,6 +112,7 @@ extern "C" fn prepare() {
 
 extern "C" fn parent() {
     release();
+    descriptors::share_all();
     tell(Moment::InParent);
 }
 

@@ -46,7 +46,8 @@ mod waker;
 
 pub(crate) use current::{create, current, enter, free, keep_errno};
 pub(crate) use descriptors::{
-    adopt, changed, close, closing, forget_range, is_registered, stamp, Stamp,
+    adopt, changed, close, closing, forget_range, is_foreign, is_registered, share, share_all,
+    stamp, Stamp,
 };
 pub(crate) use fork::{watch_forks, Moment};
 pub(crate) use interrupt::{signal_handled, SignalSet};

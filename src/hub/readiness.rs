@@ -7,7 +7,7 @@
 use super::descriptors::{
     Descriptor, Waiter, ENDED, ENDLESS_READ, ENDLESS_WRITE, READ, STICKY, WRITE,
 };
-use super::{enter, Hub};
+use super::{enter, is_foreign, Hub};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::list::List;
@@ -359,11 +359,12 @@ impl Hub {
     }
 
     /// Whether a socket was seen to have no timeout for a direction, since it has the number. Only of what
-    /// is registered: of that everybody tells who closes it.
+    /// is registered: of that everybody tells who closes it. And not of what another process may have too.
     pub(crate) fn is_endless(&self, fd: c_int, direction: Direction) -> bool {
-        self.descriptor_of(fd).is_ok_and(|descriptor| {
-            descriptor.registered.get() && descriptor.ready.get() & direction.endless_bit() != 0
-        })
+        !is_foreign(fd)
+            && self.descriptor_of(fd).is_ok_and(|descriptor| {
+                descriptor.registered.get() && descriptor.ready.get() & direction.endless_bit() != 0
+            })
     }
 
     /// Takes note that a socket has no timeout for a direction.

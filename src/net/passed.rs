@@ -1,6 +1,6 @@
 //! Descriptors that arrive in messages.
 
-use crate::hub::adopt;
+use crate::hub::{adopt, share};
 use libc::msghdr;
 use std::ffi::c_int;
 
@@ -22,7 +22,7 @@ pub(crate) unsafe fn adopt_all(message: &msghdr) {
                 let data = libc::CMSG_DATA(control);
                 let length = header.cmsg_len - (data as usize - control as usize);
                 for at in 0..length / size_of::<c_int>() {
-                    adopt(data.cast::<c_int>().add(at).read_unaligned());
+                    share(adopt(data.cast::<c_int>().add(at).read_unaligned()));
                 }
             }
             control = libc::CMSG_NXTHDR(message, control);

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::hub::{self, Direction};
 use crate::net::passed;
 use crate::sys::{fd, retry};
-use libc::{mmsghdr, timespec};
+use libc::{mmsghdr, msghdr, timespec};
 use std::ffi::{c_int, c_uint};
 use std::ptr;
 
@@ -51,17 +51,26 @@ pub(super) unsafe fn recvmmsg(
     }
     // What the kernel looks at after each message: a time, or whether one is complete.
     let singly = until.is_some() || flags & libc::MSG_WAITALL != 0 || options::is_used();
-    let one = |at: usize, flags: c_int| {
+    let each = |at: usize, flags: c_int| {
+        let flags = flags & !libc::MSG_WAITFORONE;
         // SAFETY: the caller vouches for the messages, of which `at` is one.
         let message = unsafe { &mut *messages.add(at) };
-        // SAFETY: as above.
-        let length = unsafe { socket::recvmsg(caller, fd, &mut message.msg_hdr, flags) }?;
-        message.msg_len = length as c_uint;
+        let before = message.msg_hdr;
+        // Not recvmsg(2), before which an error goes that has come after the last message.
+        let place: *mut mmsghdr = message;
+        socket_call(caller, fd, Direction::Read, flags, 0, |flags| {
+            // SAFETY: as above.
+            unsafe { originals::recvmmsg(fd, place, 1, flags, ptr::null_mut()) as isize }
+        })?;
+        let count = message.msg_len as isize;
+        let filled: *mut msghdr = &mut message.msg_hdr;
+        // SAFETY: the kernel has filled it in.
+        let count = unsafe { socket::complete(caller, fd, (filled, &before), count, flags) }?;
+        message.msg_len = count as c_uint;
         Ok(1)
     };
-    let plainly = flags & !libc::MSG_WAITFORONE;
     let mut received = match singly && !messages.is_null() {
-        true => one(0, plainly)?,
+        true => each(0, flags)?,
         false => socket_call(caller, fd, Direction::Read, flags, 0, |flags| call(0, flags))?,
     } as usize;
     if !singly {
@@ -88,7 +97,7 @@ pub(super) unsafe fn recvmmsg(
             looked => looked,
         };
         let more = looked.and_then(|()| match singly {
-            true => one(received, plainly | if waits { 0 } else { libc::MSG_DONTWAIT }),
+            true => each(received, flags | if waits { 0 } else { libc::MSG_DONTWAIT }),
             false => {
                 let count = retry(|| call(received, flags | libc::MSG_DONTWAIT))?;
                 // SAFETY: as above.
@@ -138,7 +147,7 @@ unsafe fn adopt(messages: *mut mmsghdr, at: usize, count: usize) {
     }
 }
 
-/// Acts for every OS thread: a listener that leaves the process gets its mode back.
+/// Acts for every OS thread: descriptors may leave the process.
 ///
 /// # Safety
 /// As sendmmsg(2).
@@ -148,7 +157,7 @@ pub(super) unsafe fn sendmmsg(
     count: c_uint,
     flags: c_int,
 ) -> c_int {
-    if listener::any() && !messages.is_null() {
+    if !messages.is_null() {
         for at in 0..(count as usize).min(MOST) {
             // SAFETY: the caller vouches for the messages.
             unsafe { listener::release_passed(&(*messages.add(at)).msg_hdr) };

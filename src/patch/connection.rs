@@ -249,7 +249,8 @@ fn accept_by(caller: Caller, socket: c_int, call: impl Fn() -> c_int) -> Result<
         }
     };
     let accepted = accepted as c_int;
-    if hub::is_registered(accepted) {
+    // It is this process's alone, whatever had the number before.
+    if hub::is_registered(accepted) || hub::is_foreign(accepted) {
         adopt(accepted);
     }
     caller.hub.spend(caller.thread);

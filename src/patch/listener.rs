@@ -9,8 +9,10 @@
 //! is never given to another socket: belief is found by cookie. Numbers are noted only to know when the last
 //! one is closed. Nothing is locked, since close(2) is called in signal handlers.
 
+use super::caller;
 use super::hooks::originals;
 use crate::error::{Error, Result};
+use crate::hub;
 use crate::sys::fd;
 use libc::{msghdr, socklen_t};
 use std::ffi::c_int;
@@ -110,6 +112,9 @@ pub(super) fn forget_numbers(first: c_int, last: c_int) {
 
 /// A listener has another number.
 pub(super) fn note_duplicate(number: c_int) {
+    if !any() {
+        return;
+    }
     if let Some(known) = cookie(number) {
         if rows_of(known).next().is_some() {
             // Without a row the belief lasts as long as another number's.
@@ -153,13 +158,17 @@ pub(super) fn releases() -> usize {
     RELEASES.load(Ordering::Acquire)
 }
 
-/// Gives those listeners their mode back that a message takes to another process.
+/// What a message takes to another process is that one's too: a listener gets its mode back, and nothing is taken
+/// for known any more.
 ///
 /// # Safety
 /// `message` is as sendmsg(2) wants it, or null.
 pub(super) unsafe fn release_passed(message: *const msghdr) {
     // SAFETY: the caller vouches for the message.
     let Some(given) = (unsafe { message.as_ref() }) else { return };
+    if given.msg_controllen == 0 {
+        return;
+    }
     let before = crate::sys::errno::last();
     // SAFETY: the control buffer is the caller's; descriptors in it need not be aligned.
     unsafe {
@@ -170,7 +179,11 @@ pub(super) unsafe fn release_passed(message: *const msghdr) {
                 let data = libc::CMSG_DATA(control);
                 let length = header.cmsg_len.saturating_sub(data as usize - control as usize);
                 for at in 0..length / size_of::<c_int>() {
-                    release(data.cast::<c_int>().add(at).read_unaligned());
+                    let passed = data.cast::<c_int>().add(at).read_unaligned();
+                    if passed >= 0 && caller::may_track() {
+                        hub::share(passed);
+                    }
+                    release(passed);
                 }
             }
             control = libc::CMSG_NXTHDR(given, control);

@@ -2,12 +2,20 @@
 //!
 //! Hardly anybody sets them, and each wait, or each receive that moved less than was asked for, would have
 //! to ask. So setsockopt(2) is watched. A least amount is asked for once some socket of the process was given
-//! one. A timeout may be older than the hooks: it is asked for at the first waits of each socket, and at
-//! every wait once one was set anywhere, or where setsockopt(2) is not hooked in every object.
+//! one. Of a timeout it is remembered that a socket has none, and it is asked for at every wait
+//!
+//! * once this process has set one anywhere, and where setsockopt(2) is not hooked in every object;
+//! * of each socket that another process may have too, and set it: one that was there before the hooks, or was
+//!   received or sent in a message, or is older than a fork, and its duplicates.
+//!
+//! What is assumed: that nobody sets one who can be told of in no way. That are system calls made without libc,
+//! by io_uring too, what takes a descriptor by pidfd_getfd(2), messages that OS threads without a hub receive,
+//! and a program that was started with descriptors that stay open at exec.
 
 use super::family::Families;
 use super::hooks::originals;
 use super::pass;
+use crate::hub;
 use crate::sys::fd;
 use libc::socklen_t;
 use std::ffi::{c_int, c_void};
@@ -26,6 +34,16 @@ pub(super) fn may_be_timed() -> bool {
 #[inline(always)]
 pub(super) fn is_used() -> bool {
     USED.load(Ordering::Relaxed)
+}
+
+/// Of descriptors that are older than the hooks nobody knows where they come from, nor what has been done to them.
+pub(super) fn distrust_all() {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return hub::share_all() };
+    for entry in open.flatten() {
+        if let Some(Ok(number)) = entry.file_name().to_str().map(str::parse) {
+            hub::share(number);
+        }
+    }
 }
 
 /// What a socket was given; 1 if nothing.

@@ -10,6 +10,7 @@ use super::handlers;
 use super::hooks::{Hook, HOOKS};
 use super::listener;
 use super::objects::{extent_of, loads, program_is_dynamic, walk, Loads, Plan, Wanted};
+use super::options;
 use super::original;
 use super::protection::{file_at, Mappings};
 use super::slots::{content, Content, Exchange, Exchanger};
@@ -109,8 +110,12 @@ const REPEATS: usize = 16;
 
 /// Patches every object, now and whenever one is loaded.
 pub(crate) fn patch(families: Families) -> Result<usize> {
+    let was = is_everywhere(Families::TRACKING);
     // SAFETY: no handle.
     let (changed, _) = unsafe { run(Wanted::Every, Aim::Enable(families)) }?;
+    if !was && is_everywhere(Families::TRACKING) {
+        options::distrust_all();
+    }
     handlers::wrap_all();
     Ok(changed)
 }

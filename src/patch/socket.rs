@@ -149,6 +149,21 @@ pub(super) unsafe fn recvmsg(
         unsafe { originals::recvmsg(fd, message, flags) }
     })?;
     let Some(before) = before else { return Ok(count) };
+    // SAFETY: the kernel has filled the message in, which was `before`.
+    unsafe { complete(caller, fd, (message, &before), count, flags) }
+}
+
+/// Takes in what has come with a message of `count` bytes, and receives what is still missing of it.
+///
+/// # Safety
+/// The kernel has filled in the message, which was `before`.
+pub(super) unsafe fn complete(
+    caller: Caller,
+    fd: c_int,
+    (message, before): (*mut msghdr, &msghdr),
+    count: isize,
+    flags: c_int,
+) -> Result<isize> {
     // SAFETY: the kernel has filled the message in.
     let (iov, ranges, control) = unsafe {
         passed::adopt_all(&*message);
@@ -160,7 +175,7 @@ pub(super) unsafe fn recvmsg(
     if control == 0 && is_too_short(count, length, flags) {
         let call = |at: usize, flags: c_int| {
             // SAFETY: the caller vouches for the ranges and the room for what comes with them.
-            unsafe { receive_more(fd, message, &before, at, flags) }
+            unsafe { receive_more(fd, message, before, at, flags) }
         };
         return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
     }
@@ -327,15 +342,13 @@ pub(super) unsafe fn sendto(
     Ok(spent(caller, count))
 }
 
-/// Acts for every OS thread: a listener that leaves the process gets its mode back.
+/// Acts for every OS thread: descriptors may leave the process.
 ///
 /// # Safety
 /// As sendmsg(2).
 pub(super) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
-    if listener::any() {
-        // SAFETY: the caller vouches for the message.
-        unsafe { listener::release_passed(message) };
-    }
+    // SAFETY: the caller vouches for the message.
+    unsafe { listener::release_passed(message) };
     match super::caller::caller() {
         // SAFETY: the caller vouches for the message.
         None => unsafe { originals::sendmsg(fd, message, flags) },

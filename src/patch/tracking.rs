@@ -106,17 +106,20 @@ fn forget_range(first: c_uint, last: c_uint) {
 pub(super) unsafe fn dup(old: c_int) -> c_int {
     // SAFETY: takes no pointer.
     let plain = || unsafe { originals::dup(old) };
-    if !listener::any() {
-        return plain();
-    }
-    noted(plain())
+    noted(old, plain())
 }
 
-/// A new number of a listener in virtual blocking mode has the same.
+/// What is to be known of a descriptor is to be known of its new number: that a listener is in virtual blocking
+/// mode, that another process has it too.
 #[inline(always)]
-fn noted(number: c_int) -> c_int {
-    if number >= 0 && listener::any() && caller::may_track() {
-        quietly(|| listener::note_duplicate(number));
+fn noted(old: c_int, number: c_int) -> c_int {
+    if number >= 0 && (listener::any() || hub::is_foreign(old)) && caller::may_track() {
+        quietly(|| {
+            if hub::is_foreign(old) {
+                hub::share(number);
+            }
+            listener::note_duplicate(number);
+        });
     }
     number
 }
@@ -139,19 +142,25 @@ pub(super) unsafe fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
 /// Puts another descriptor at a number, whose old one is closed by that.
 #[inline(always)]
 unsafe fn replace(old: c_int, new: c_int, plain: impl FnOnce() -> c_int) -> c_int {
-    if old == new || !is_tracked(new) {
+    if old == new {
         return plain();
+    }
+    if !is_tracked(new) {
+        return noted(old, plain());
     }
     // Nothing is closed by one that fails.
     if !quietly(|| fd::is_open(old) && fd::is_open(new)) {
-        return noted(plain());
+        return noted(old, plain());
     }
-    noted(tracked(new, plain))
+    noted(old, tracked(new, plain))
 }
 
 pub(super) unsafe fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int {
     // SAFETY: the caller vouches for what the command wants.
     let plain = |argument| unsafe { originals::fcntl(fd, command, argument) };
+    if matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) {
+        return noted(fd, plain(argument));
+    }
     if !listener::any() || !caller::may_track() {
         return plain(argument);
     }
@@ -178,7 +187,6 @@ pub(super) unsafe fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int 
             }
             done
         }
-        libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => noted(plain(argument)),
         _ => plain(argument),
     }
 }

@@ -206,7 +206,12 @@ fn wait_socket(
     if !is_socket || fd::is_nonblocking(fd)? {
         return if tried { Err(Error::EAGAIN) } else { attempt(libc::MSG_DONTWAIT) };
     }
-    let attempt = || attempt_to_the_end((fd, direction), attempt);
+    // A Unix socket that waits to send looks for an error first, one that begins to send for the end.
+    let tells_errors = direction == Direction::Write && is_unix(fd);
+    let attempt = || match tells_errors.then(|| fd::socket_option(fd, libc::SO_ERROR)) {
+        Some(Ok(number)) if number != 0 => Err(Error::errno(number)),
+        _ => attempt_to_the_end((fd, direction), attempt),
+    };
     if direction == Direction::Read && hub.seems_ended(fd) {
         // Of which no further event will tell.
         match attempt() {
