@@ -130,18 +130,19 @@ pub(super) unsafe fn accept(
     length: *mut socklen_t,
 ) -> c_int {
     match caller::caller() {
-        // SAFETY: the caller vouches for both pointers.
-        None => unsafe {
-            let accepted = originals::accept(socket, address, length);
-            if accepted >= 0 || !is_misled(socket) {
+        None => {
+            // SAFETY: the caller vouches for both pointers.
+            let accepted = unsafe { originals::accept(socket, address, length) };
+            if accepted >= 0 {
                 return accepted;
             }
-            accept_plainly(socket, || originals::accept(socket, address, length))
-        },
-        Some(caller) => caller.answer(|caller| {
             // SAFETY: as above.
-            accept_by(caller, socket, || unsafe { originals::accept(socket, address, length) })
-        }),
+            unsafe { accept_if_misled(socket, Accept { address, length, flags: None }) }
+        }
+        // SAFETY: as above.
+        Some(caller) => unsafe {
+            accept_as(caller, socket, Accept { address, length, flags: None })
+        },
     }
 }
 
@@ -154,24 +155,69 @@ pub(super) unsafe fn accept4(
     flags: c_int,
 ) -> c_int {
     match caller::caller() {
-        // SAFETY: the caller vouches for both pointers.
-        None => unsafe {
-            let accepted = originals::accept4(socket, address, length, flags);
-            if accepted >= 0 || !is_misled(socket) {
+        None => {
+            // SAFETY: the caller vouches for both pointers.
+            let accepted = unsafe { originals::accept4(socket, address, length, flags) };
+            if accepted >= 0 {
                 return accepted;
             }
-            accept_plainly(socket, || originals::accept4(socket, address, length, flags))
-        },
-        Some(caller) => caller.answer(|caller| {
             // SAFETY: as above.
-            let call = || unsafe { originals::accept4(socket, address, length, flags) };
-            accept_by(caller, socket, call)
-        }),
+            unsafe { accept_if_misled(socket, Accept { address, length, flags: Some(flags) }) }
+        }
+        // SAFETY: as above.
+        Some(caller) => unsafe {
+            accept_as(caller, socket, Accept { address, length, flags: Some(flags) })
+        },
     }
 }
 
-/// Whether an OS thread without a hub was told EAGAIN of a listener that it believes to be in blocking mode.
-#[inline(always)]
+/// What accept(2), or accept4(2), was given beside the socket.
+#[derive(Clone, Copy, Debug)]
+struct Accept {
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    flags: Option<c_int>,
+}
+
+impl Accept {
+    /// # Safety
+    /// Both pointers are as accept(2) wants them.
+    unsafe fn call(self, socket: c_int) -> c_int {
+        // SAFETY: the caller vouches for both.
+        unsafe {
+            match self.flags {
+                None => originals::accept(socket, self.address, self.length),
+                Some(flags) => originals::accept4(socket, self.address, self.length, flags),
+            }
+        }
+    }
+}
+
+/// Apart, as what follows it, so that an OS thread without a hub pays for no frame of theirs.
+///
+/// # Safety
+/// As accept(2).
+#[inline(never)]
+unsafe fn accept_as(caller: Caller, socket: c_int, accept: Accept) -> c_int {
+    // SAFETY: the caller vouches for both pointers.
+    caller.answer(|caller| accept_by(caller, socket, || unsafe { accept.call(socket) }))
+}
+
+/// After a failure of an OS thread without a hub: waits if it was told EAGAIN of a listener that it believes
+/// to be in blocking mode.
+///
+/// # Safety
+/// As accept(2).
+#[cold]
+#[inline(never)]
+unsafe fn accept_if_misled(socket: c_int, accept: Accept) -> c_int {
+    if !is_misled(socket) {
+        return -1;
+    }
+    // SAFETY: the caller vouches for both pointers.
+    unsafe { accept_plainly(socket, || accept.call(socket)) }
+}
+
 fn is_misled(socket: c_int) -> bool {
     listener::any() && errno::last() == libc::EAGAIN && {
         let believes = listener::believes_blocking(socket);

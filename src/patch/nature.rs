@@ -86,7 +86,7 @@ unsafe fn at_once(call: c_long, fd: c_int, iov: *const iovec, count: usize) -> R
     let own_position: c_long = -1;
     // SAFETY: the caller vouches for the ranges. The numbers are passed as the kernel takes them.
     retry(|| unsafe {
-        libc::syscall(call, fd, iov, count, own_position, own_position, libc::RWF_NOWAIT)
+        libc::syscall(call, fd, iov, count, own_position, own_position, c_long::from(libc::RWF_NOWAIT))
     })
     .map(|count| count as isize)
 }
