@@ -207,6 +207,10 @@ unsafe fn write_ranges(
     let Some(patience) = Patience::of_file(fd)? else {
         return first.map_or_else(plain, Ok);
     };
+    if first.is_none() && nature == Nature::Records {
+        // SAFETY: the caller vouches for the ranges.
+        unsafe { nature::try_counter(fd, iov, count) }?;
+    }
     let moved = match first {
         Some(moved) => moved,
         None => match wait(caller, fd, Direction::Write, 0, patience, &attempt) {

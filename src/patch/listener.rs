@@ -96,16 +96,24 @@ pub(super) fn forget(socket: c_int) {
     }
 }
 
-/// A number is closed.
+/// A number is about to be closed.
 pub(super) fn forget_number(number: c_int) {
     forget_numbers(number, number);
 }
 
 pub(super) fn forget_numbers(first: c_int, last: c_int) {
     for row in &TABLE {
-        let cookie = row.cookie.load(Ordering::Acquire);
-        if cookie != 0 && (first..=last).contains(&row.number.load(Ordering::Relaxed)) {
-            remove(row, cookie);
+        let known = row.cookie.load(Ordering::Acquire);
+        let number = row.number.load(Ordering::Relaxed);
+        if known == 0 || !(first..=last).contains(&number) {
+            continue;
+        }
+        // Numbers that it had before its mode became virtual were never noted: what is left of it must be in
+        // the mode that its owner believes in.
+        if rows_of(known).nth(1).is_none() && cookie(number) == Some(known) {
+            release(number);
+        } else {
+            remove(row, known);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::hooks::originals;
 use super::turn::result;
 use super::{options, ranges};
 use crate::error::{Error, Result};
+use crate::hub::{self, adopt};
 use crate::sys::{fd, retry, wait};
 use libc::iovec;
 use std::ffi::{c_int, c_long, c_short};
@@ -165,6 +166,27 @@ pub(super) unsafe fn write(
         if moved >= length {
             return Ok(moved as isize);
         }
+    }
+}
+
+/// Fails as a counter does that refuses what it is given, whether it has room or not: a new one has room.
+///
+/// # Safety
+/// `iov` has `count` entries, each a readable range.
+#[cold]
+pub(super) unsafe fn try_counter(fd: c_int, iov: *const iovec, count: usize) -> Result<()> {
+    let link = std::fs::read_link(format!("/proc/self/fd/{fd}"));
+    if !link.is_ok_and(|link| link.as_os_str() == "anon_inode:[eventfd]") {
+        return Ok(());
+    }
+    let new = adopt(fd::event_counter()?);
+    // SAFETY: the caller vouches for the ranges.
+    let done = result(unsafe { originals::writev(new, iov, count as c_int) });
+    hub::close(new)?;
+    match done {
+        // Of a number that is too large for any room the new one says that it must wait.
+        Ok(_) | Err(Error::EAGAIN) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

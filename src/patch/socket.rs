@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::hub::{self, Direction, Stamp};
 use crate::net::stream::{asked, is_immediate};
 use crate::net::{passed, pause};
+use crate::sys::fd::Kind;
 use crate::sys::file::MOST;
+use crate::sys::wait::poll_one;
 use crate::sys::{fd, retry};
 use libc::{msghdr, sockaddr, socklen_t};
 use std::ffi::{c_int, c_void};
@@ -77,13 +79,43 @@ fn peek_rest(
     let done = wait(caller, fd, Direction::Read, 0, patience, &|| {
         seen.set(retry(peek)?);
         let ended = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
-        let has_ended = crate::sys::wait::poll_one(fd, libc::POLLRDHUP, 0)? & ended != 0;
+        let has_ended = poll_one(fd, libc::POLLRDHUP, 0)? & ended != 0;
         match seen.get() {
             short if (short as usize) < target && !has_ended => Err(Error::EAGAIN),
             enough => Ok(enough),
         }
     });
     Ok(done.unwrap_or(seen.get()))
+}
+
+/// Receives nothing: of TCP even that waits, but only once, for whatever comes first, and then gives 0. An error
+/// stays where it is, and neither a timeout nor a signal is told. `None` for that, with which nothing is filled in.
+#[cold]
+fn receive_nothing(
+    caller: Caller,
+    fd: c_int,
+    flags: c_int,
+    call: &dyn Fn(c_int) -> isize,
+) -> Result<Option<isize>> {
+    let done = socket_call(caller, fd, Direction::Read, flags | libc::MSG_DONTWAIT, 0, call);
+    let patience = match done {
+        Err(Error::EAGAIN) if !is_immediate(Direction::Read, flags) => {
+            Patience::of_socket(fd, Direction::Read)?
+        }
+        done => return done.map(Some),
+    };
+    let Some(patience) = patience else { return Err(Error::EAGAIN) };
+    if fd::kind(fd)? != Kind::Tcp {
+        return socket_call(caller, fd, Direction::Read, flags, 0, call).map(Some);
+    }
+    let anything = || match poll_one(fd, libc::POLLIN | libc::POLLRDHUP, 0)? {
+        0 => Err(Error::EAGAIN),
+        _ => Ok(0),
+    };
+    match wait(caller, fd, Direction::Read, 0, patience, &anything) {
+        Err(error @ (Error::ECANCELED | Error::EBADF | Error::DEADLOCK)) => Err(error),
+        _ => Ok(None),
+    }
 }
 
 /// # Safety
@@ -100,6 +132,10 @@ pub(super) unsafe fn recv(
         // SAFETY: the caller vouches for the buffer, and `at` is within.
         unsafe { originals::recv(fd, buffer.wrapping_byte_add(at), length - at, flags) }
     };
+    if length == 0 {
+        let done = receive_nothing(caller, fd, flags, &|flags| call(0, flags))?;
+        return Ok(done.unwrap_or(0));
+    }
     let asked = asked(length, flags & !libc::MSG_WAITALL);
     let count = socket_call(caller, fd, Direction::Read, flags, asked, |flags| call(0, flags))?;
     if is_too_short(count, length, flags) {
@@ -119,11 +155,20 @@ pub(super) unsafe fn recvfrom(
     address: *mut sockaddr,
     address_length: *mut socklen_t,
 ) -> Result<isize> {
-    let asked = asked(length, flags & !libc::MSG_WAITALL);
-    let count = socket_call(caller, fd, Direction::Read, flags, asked, |flags| {
+    let whole = |flags: c_int| {
         // SAFETY: the caller vouches for all four.
         unsafe { originals::recvfrom(fd, buffer, length, flags, address, address_length) }
-    })?;
+    };
+    if length == 0 {
+        let done = receive_nothing(caller, fd, flags, &whole)?;
+        // SAFETY: the caller vouches for the address, which a stream has none for.
+        if let (None, Some(place)) = (done, unsafe { address_length.as_mut() }) {
+            *place = if address.is_null() { *place } else { 0 };
+        }
+        return Ok(done.unwrap_or(0));
+    }
+    let asked = asked(length, flags & !libc::MSG_WAITALL);
+    let count = socket_call(caller, fd, Direction::Read, flags, asked, whole)?;
     if is_too_short(count, length, flags) {
         let call = |at: usize, flags: c_int| {
             // SAFETY: the caller vouches for the buffer, and `at` is within.
@@ -144,10 +189,22 @@ pub(super) unsafe fn recvmsg(
 ) -> Result<isize> {
     // SAFETY: the caller vouches for the message; only who gives a null one is told by the kernel.
     let before = unsafe { message.as_ref() }.copied();
-    let count = socket_call(caller, fd, Direction::Read, flags, 0, |flags| {
+    let call = |flags: c_int| {
         // SAFETY: the caller vouches for the message.
         unsafe { originals::recvmsg(fd, message, flags) }
-    })?;
+    };
+    let count = match &before {
+        Some(before) if before.msg_iovlen == 0 => {
+            let done = receive_nothing(caller, fd, flags, &call)?;
+            if done.is_none() {
+                // SAFETY: the caller vouches for the message.
+                let message = unsafe { &mut *message };
+                (message.msg_namelen, message.msg_controllen, message.msg_flags) = (0, 0, 0);
+            }
+            done.unwrap_or(0)
+        }
+        _ => socket_call(caller, fd, Direction::Read, flags, 0, call)?,
+    };
     let Some(before) = before else { return Ok(count) };
     // SAFETY: the kernel has filled the message in, which was `before`.
     unsafe { complete(caller, fd, (message, &before), count, flags) }

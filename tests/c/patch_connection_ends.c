@@ -73,6 +73,23 @@ static void *accepts(void *arg) {
   return (void *)(long)(accept(*(int *)arg, NULL, NULL) < 0 ? errno : 0);
 }
 
+/* The numbers of a listener that has several are one: none is left in another mode than it was in. */
+static void several_numbers(struct outcome *outcome, int domain) {
+  struct timeval span = {0, 20000};
+  int listener = listens(domain), other = dup(listener);
+  CHECK(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &span, sizeof span) == 0);
+  note(outcome, accept(listener, NULL, NULL));
+  note(outcome, fcntl(other, F_GETFL) & O_NONBLOCK);
+  CHECK(close(listener) == 0);
+  note(outcome, fcntl(other, F_GETFL) & O_NONBLOCK);
+  int64_t start = gh_now();
+  note(outcome, accept(other, NULL, NULL));
+  note(outcome, gh_now() - start >= 19 * MS);
+  CHECK(dup2(other, 70) == 70 && close_range(other, other, 0) == 0);
+  note(outcome, fcntl(70, F_GETFL) & O_NONBLOCK);
+  close(70);
+}
+
 /* A thread without a hub waits too, whatever has been done to the listener's mode. */
 static void shut_during_others(struct outcome *outcome, int domain) {
   struct timeval span = {0, 20000}, none = {0, 0};
@@ -148,6 +165,7 @@ int main(void) {
     ADD(shut_before, domain);
     ADD(shut_between, domain);
     ADD(shut_during, domain);
+    ADD(several_numbers, domain);
     ADD(shut_during_others, domain);
   }
   ADD(connects, SHUT_RDWR);

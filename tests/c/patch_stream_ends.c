@@ -227,6 +227,51 @@ static void records(struct outcome *outcome, int size) {
   close(event), close(timer), close(watch);
 }
 
+/* A full counter refuses at once what any refuses. */
+static void full_counter(struct outcome *outcome, int arg) {
+  static const uint64_t most[2] = {UINT64_MAX, 0};
+  (void)arg;
+  int event = eventfd(0, 0);
+  CHECK(write(event, &(uint64_t){UINT64_MAX - 1}, 8) == 8);
+  note(outcome, write(event, most, 4));
+  note(outcome, write(event, most, 8));
+  /* Newer kernels refuse this, too. */
+  int other = eventfd(0, EFD_NONBLOCK);
+  if (write(other, most, 16) < 0) note(outcome, write(event, most, 16));
+  close(event), close(other);
+}
+
+/* To receive nothing waits, of TCP once for whatever comes. */
+static void receives_nothing(struct outcome *outcome, int kind) {
+  struct timeval span = {0, 20000}, none = {0, 0};
+  struct msghdr message = {0};
+  char place[8];
+  int pair[2];
+  make(kind, pair);
+  CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &span, sizeof span) == 0);
+  note(outcome, recv(pair[0], place, 0, 0));
+  note(outcome, recvmsg(pair[0], &message, 0));
+  CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none) == 0);
+  note(outcome, recv(pair[0], place, 0, MSG_DONTWAIT));
+  struct later later = {.act = says, .fd = pair[1]};
+  begin(&later);
+  note(outcome, recv(pair[0], place, 0, 0));
+  end(&later);
+  note(outcome, recv(pair[0], place, 8, MSG_DONTWAIT));
+  if (kind == TCP) {
+    /* A reset is left to the next call. */
+    CHECK(send(pair[0], "abc", 3, 0) == 3);
+    later = (struct later){.act = closes, .fd = pair[1]};
+    begin(&later);
+    note(outcome, recvfrom(pair[0], place, 0, 0, NULL, NULL));
+    end(&later);
+    note(outcome, recv(pair[0], place, 8, 0));
+    CHECK(close(pair[0]) == 0);
+  } else {
+    drop(pair);
+  }
+}
+
 /* The hub believes that there is nothing to be read. */
 static void fails_at_once(struct outcome *outcome, int kind) {
   struct timeval span = {0, 20000};
@@ -319,11 +364,13 @@ int main(void) {
     if (kind <= UDP) ADD(with_flags, kind);
     if (kind <= UDP) ADD(several, kind);
     if (kind <= UDP) ADD(nothing, kind);
+    if (kind <= UDP) ADD(receives_nothing, kind);
   }
   ADD(reset_while_sending, TCP);
   ADD(reset_while_sending, STREAM);
   ADD(records, 0);
   ADD(records, 7);
+  ADD(full_counter, 0);
   ADD(knows_otherwise, 0);
   for (int waits = 0; waits < 3; waits++) ADD(reused, waits);
   ADD(sends_a_file, 0);
