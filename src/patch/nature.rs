@@ -12,6 +12,7 @@ use crate::sys::{fd, retry, wait};
 use libc::iovec;
 use std::ffi::{c_int, c_long, c_short};
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Nature {
@@ -147,7 +148,12 @@ pub(super) unsafe fn write(
     };
     let mut moved = 0;
     loop {
-        let step = is_ready(fd, libc::POLLOUT).and_then(|()| {
+        let ready = match nature {
+            // SAFETY: the caller vouches for the ranges.
+            Nature::Records => unsafe { is_roomy(fd, iov, count) },
+            _ => is_ready(fd, libc::POLLOUT),
+        };
+        let step = ready.and_then(|()| {
             if moved == 0 && length <= piece {
                 // SAFETY: the caller vouches for the ranges.
                 return result(unsafe { originals::writev(fd, iov, count as c_int) });
@@ -169,14 +175,48 @@ pub(super) unsafe fn write(
     }
 }
 
+/// Whether a large number was added to a counter: until then there is room for what is not large.
+static LARGE: AtomicBool = AtomicBool::new(false);
+
+/// Whether an event counter has room for what is to be written. poll(2) says whether it has for 1, but nothing
+/// waits to add 0, nor may more than there is room for be added.
+///
+/// # Safety
+/// `iov` has `count` entries, each a readable range.
+unsafe fn is_roomy(fd: c_int, iov: *const iovec, count: usize) -> Result<()> {
+    // SAFETY: the caller vouches for the ranges.
+    let number = unsafe { ranges::number(iov, count) }.unwrap_or(1);
+    if number >> 32 != 0 {
+        LARGE.store(true, Ordering::Relaxed);
+    }
+    if !LARGE.load(Ordering::Relaxed) {
+        match is_ready(fd, libc::POLLOUT) {
+            Err(Error::EAGAIN) => {}
+            known => return known,
+        }
+    }
+    match counted(fd) {
+        Some(counted) if u64::MAX - counted > number => Ok(()),
+        Some(_) => Err(Error::EAGAIN),
+        None => is_ready(fd, libc::POLLOUT),
+    }
+}
+
+/// What an event counter has counted to (proc_pid_fdinfo(5)).
+#[cold]
+fn counted(fd: c_int) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    let count = text.lines().find_map(|line| line.strip_prefix("eventfd-count:"))?;
+    u64::from_str_radix(count.trim(), 16).ok()
+}
+
 /// Fails as a counter does that refuses what it is given, whether it has room or not: a new one has room.
 ///
 /// # Safety
 /// `iov` has `count` entries, each a readable range.
 #[cold]
 pub(super) unsafe fn try_counter(fd: c_int, iov: *const iovec, count: usize) -> Result<()> {
-    let link = std::fs::read_link(format!("/proc/self/fd/{fd}"));
-    if !link.is_ok_and(|link| link.as_os_str() == "anon_inode:[eventfd]") {
+    if counted(fd).is_none() {
         return Ok(());
     }
     let new = adopt(fd::event_counter()?);

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use libc::iovec;
 use std::ffi::c_int;
+use std::ptr;
 
 /// The most ranges that the kernel takes (UIO_MAXIOV).
 const MOST: usize = libc::UIO_MAXIOV as usize;
@@ -29,6 +30,42 @@ pub(super) unsafe fn total(iov: *const iovec, count: usize) -> Option<usize> {
 #[inline(always)]
 pub(super) fn is_beyond_memory(length: usize) -> bool {
     length > if usize::BITS == 64 { 1 << 56 } else { isize::MAX as usize }
+}
+
+/// Whether ranges hold nothing; mostly the first one tells.
+///
+/// # Safety
+/// `iov` has `count` entries, or is null.
+pub(super) unsafe fn are_empty(iov: *const iovec, count: usize) -> bool {
+    // SAFETY: the caller vouches for the entries.
+    count == 0
+        || unsafe { iov.as_ref() }.is_some_and(|first| first.iov_len == 0)
+        // SAFETY: as above.
+        && unsafe { total(iov, count) } == Some(0)
+}
+
+/// The number that a counter is given by them. `None` for what the kernel must judge itself.
+///
+/// # Safety
+/// `iov` has `count` entries, each a readable range.
+pub(super) unsafe fn number(iov: *const iovec, count: usize) -> Option<u64> {
+    let mut bytes = [0_u8; size_of::<u64>()];
+    let mut filled = 0;
+    for at in 0..count {
+        // SAFETY: the caller vouches for the entries.
+        let range = unsafe { *iov.add(at) };
+        let length = range.iov_len.min(bytes.len() - filled);
+        if range.iov_base.is_null() && length > 0 {
+            return None;
+        }
+        if length > 0 {
+            let target = bytes[filled..].as_mut_ptr();
+            // SAFETY: the caller vouches for the range, and so much is left of the number.
+            unsafe { ptr::copy_nonoverlapping(range.iov_base.cast(), target, length) };
+        }
+        filled += length;
+    }
+    (filled == bytes.len()).then(|| u64::from_ne_bytes(bytes))
 }
 
 /// A count of ranges as C gives it; what is no count is left to the kernel.

@@ -97,11 +97,11 @@ fn receive_nothing(
     flags: c_int,
     call: &dyn Fn(c_int) -> isize,
 ) -> Result<Option<isize>> {
-    let done = socket_call(caller, fd, Direction::Read, flags | libc::MSG_DONTWAIT, 0, call);
-    let patience = match done {
-        Err(Error::EAGAIN) if !is_immediate(Direction::Read, flags) => {
-            Patience::of_socket(fd, Direction::Read)?
-        }
+    if is_immediate(Direction::Read, flags) {
+        return socket_call(caller, fd, Direction::Read, flags, 0, call).map(Some);
+    }
+    let patience = match retry(|| call(flags | libc::MSG_DONTWAIT)) {
+        Err(Error::EAGAIN) => Patience::of_socket(fd, Direction::Read)?,
         done => return done.map(Some),
     };
     let Some(patience) = patience else { return Err(Error::EAGAIN) };
@@ -194,7 +194,8 @@ pub(super) unsafe fn recvmsg(
         unsafe { originals::recvmsg(fd, message, flags) }
     };
     let count = match &before {
-        Some(before) if before.msg_iovlen == 0 => {
+        // SAFETY: the caller vouches for the ranges.
+        Some(before) if unsafe { ranges::are_empty(before.msg_iov, before.msg_iovlen) } => {
             let done = receive_nothing(caller, fd, flags, &call)?;
             if done.is_none() {
                 // SAFETY: the caller vouches for the message.

@@ -79,7 +79,7 @@ static void op_connect(world *w, int which, int to) {
       p->deed = ACCEPT;
       p->fd = w->ends[to].fd;
       p->length = 0;
-      if (raw_flags(p->fd) & O_NONBLOCK) p->deed = NOTHING;
+      if (fcntl(p->fd, F_GETFL) & O_NONBLOCK) p->deed = NOTHING;
     }
   }
   /* One that connects to itself. */
