@@ -51,7 +51,8 @@ static void note_bytes(world *w, long got, size_t upto) {
 /* Where to put or take bytes: seldom where none can be. */
 static uint8_t *any_place(world *w, uint8_t *good) {
   if (one_in(&w->dice, 40)) return NULL;
-  if (one_in(&w->dice, 40)) return good + SPACE;
+  /* Exactly there: behind the page may lie something that can be touched. */
+  if (one_in(&w->dice, 40)) return (good == w->in ? w->in : w->out) + SPACE;
   return good;
 }
 
