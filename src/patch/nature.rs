@@ -88,7 +88,15 @@ unsafe fn at_once(call: c_long, fd: c_int, iov: *const iovec, count: usize) -> R
     let own_position: c_long = -1;
     // SAFETY: the caller vouches for the ranges. The numbers are passed as the kernel takes them.
     retry(|| unsafe {
-        libc::syscall(call, fd, iov, count, own_position, own_position, c_long::from(libc::RWF_NOWAIT))
+        libc::syscall(
+            call,
+            fd,
+            iov,
+            count,
+            own_position,
+            own_position,
+            c_long::from(libc::RWF_NOWAIT),
+        )
     })
     .map(|count| count as isize)
 }
@@ -146,6 +154,10 @@ pub(super) unsafe fn write(
         Nature::Device => DEVICE_PIECE,
         _ => usize::MAX,
     };
+    // SAFETY: as above.
+    if nature == Nature::Device && unsafe { is_unreadable(iov, count, length) } {
+        return Err(Error::errno(libc::EFAULT));
+    }
     let mut moved = 0;
     loop {
         let ready = match nature {
@@ -172,6 +184,31 @@ pub(super) unsafe fn write(
         if moved >= length {
             return Ok(moved as isize);
         }
+    }
+}
+
+/// What a terminal takes from its writer before it sends anything (tty_io.c), so that one bad range in it is
+/// EFAULT for all.
+const TAKEN_AT_ONCE: usize = 2048;
+
+/// Whether what a terminal would take first has a part that cannot be read. The kernel is asked; where it must
+/// not tell, nothing is known against it.
+///
+/// # Safety
+/// `iov` has `count` entries.
+unsafe fn is_unreadable(iov: *const iovec, count: usize, length: usize) -> bool {
+    let mut taken = [MaybeUninit::<u8>::uninit(); TAKEN_AT_ONCE];
+    let wanted = length.min(TAKEN_AT_ONCE);
+    // SAFETY: the caller vouches for the entries.
+    let Ok(first) = (unsafe { ranges::rest(iov, count, 0, wanted) }) else { return false };
+    let place = iovec { iov_base: taken.as_mut_ptr().cast(), iov_len: wanted };
+    // SAFETY: a place for as many bytes; what is read is judged by the kernel.
+    let read = result(unsafe {
+        libc::process_vm_readv(libc::getpid(), &place, 1, first.as_ptr(), first.len() as u64, 0)
+    });
+    match read {
+        Ok(read) => (read as usize) < wanted,
+        Err(error) => error == Error::errno(libc::EFAULT),
     }
 }
 
