@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::hooks::originals;
 use super::turn::{may_go_on, result, socket_call, wait, Patience};
-use super::{caller, listener, options, socket};
+use super::{caller, listener, options, ranges, socket};
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
 use crate::hub::{self, Direction};
@@ -94,6 +94,8 @@ pub(super) unsafe fn recvmmsg(
         // An error behind the messages is the next call's.
         let looked = match may_go_on(fd, libc::POLLIN) {
             Err(Error::EAGAIN) if waits => await_more(caller, fd),
+            // Who does not wait takes less than poll(2) has been told to report (SO_RCVLOWAT).
+            Err(Error::EAGAIN) => Ok(()),
             looked => looked,
         };
         let more = looked.and_then(|()| match singly {
@@ -196,7 +198,15 @@ unsafe fn send(
         let message = unsafe { &mut *messages.add(at) };
         // SAFETY: as above.
         match unsafe { socket::send_message(caller, fd, &message.msg_hdr, flags) } {
-            Ok(sent) => message.msg_len = sent as c_uint,
+            Ok(sent) => {
+                message.msg_len = sent as c_uint;
+                let given = &message.msg_hdr;
+                // SAFETY: the kernel has read the ranges.
+                let length = unsafe { ranges::total(given.msg_iov, given.msg_iovlen) };
+                if length.is_some_and(|length| (sent as usize) < length) {
+                    return Ok(at as c_int + 1);
+                }
+            }
             Err(error) if at == 0 => return Err(error),
             Err(_) => return Ok(at as c_int),
         }

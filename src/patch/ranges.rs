@@ -32,18 +32,6 @@ pub(super) fn is_beyond_memory(length: usize) -> bool {
     length > if usize::BITS == 64 { 1 << 56 } else { isize::MAX as usize }
 }
 
-/// Whether ranges hold nothing; mostly the first one tells.
-///
-/// # Safety
-/// `iov` has `count` entries, or is null.
-pub(super) unsafe fn are_empty(iov: *const iovec, count: usize) -> bool {
-    // SAFETY: the caller vouches for the entries.
-    count == 0
-        || unsafe { iov.as_ref() }.is_some_and(|first| first.iov_len == 0)
-        // SAFETY: as above.
-        && unsafe { total(iov, count) } == Some(0)
-}
-
 /// The number that a counter is given by them. `None` for what the kernel must judge itself.
 ///
 /// # Safety

@@ -194,13 +194,16 @@ pub(super) unsafe fn recvmsg(
         unsafe { originals::recvmsg(fd, message, flags) }
     };
     let count = match &before {
-        // SAFETY: the caller vouches for the ranges.
-        Some(before) if unsafe { ranges::are_empty(before.msg_iov, before.msg_iovlen) } => {
+        Some(before) if before.msg_iovlen == 0 => {
             let done = receive_nothing(caller, fd, flags, &call)?;
             if done.is_none() {
                 // SAFETY: the caller vouches for the message.
                 let message = unsafe { &mut *message };
-                (message.msg_namelen, message.msg_controllen, message.msg_flags) = (0, 0, 0);
+                message.msg_controllen = 0;
+                message.msg_flags = flags & libc::MSG_CMSG_CLOEXEC;
+                if !message.msg_name.is_null() {
+                    message.msg_namelen = 0;
+                }
             }
             done.unwrap_or(0)
         }
