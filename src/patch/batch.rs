@@ -96,6 +96,8 @@ pub(super) unsafe fn recvmmsg(
             Err(Error::EAGAIN) if waits => await_more(caller, fd),
             // Who does not wait takes less than poll(2) has been told to report (SO_RCVLOWAT).
             Err(Error::EAGAIN) => Ok(()),
+            // Who asks for the queue of errors is told of none otherwise.
+            Err(Error::EPIPE) if flags & libc::MSG_ERRQUEUE != 0 => Ok(()),
             looked => looked,
         };
         let more = looked.and_then(|()| match singly {
