@@ -3183,7 +3183,8 @@ int gh_patch_module(const char *path,
 int gh_patch_info(gh_patch_visitor visitor, void *arg);
 
 /**
- * Has hooked functions be libc's own for the calling green thread, until as many gh_patch_resume().
+ * Has hooked functions be libc's own for the calling green thread, until as many gh_patch_resume(). On an OS
+ * thread without a hub they are so anyway, and both functions do nothing.
  *
  * @return 0; -EOVERFLOW at the 256th; GH_ENOTGREEN in a callback
  * @thread any

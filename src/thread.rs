@@ -49,6 +49,8 @@ pub(crate) enum Heed {
     /// Those whose handler was installed without SA_RESTART.
     Unrestarted,
     Every,
+    /// One has come while the thread was not parked, between two tries: its next park does not wait.
+    Interrupted,
 }
 
 /// What a parked thread waits for.

@@ -149,7 +149,8 @@ pub unsafe extern "C" fn gh_patch_info(visitor: gh_patch_visitor, arg: *mut c_vo
     })
 }
 
-/// Has hooked functions be libc's own for the calling green thread, until as many gh_patch_resume().
+/// Has hooked functions be libc's own for the calling green thread, until as many gh_patch_resume(). On an OS
+/// thread without a hub they are so anyway, and both functions do nothing.
 ///
 /// @return 0; -EOVERFLOW at the 256th; GH_ENOTGREEN in a callback
 /// @thread any

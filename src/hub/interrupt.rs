@@ -122,7 +122,10 @@ impl Hub {
     ) -> Heeding<'hub> {
         // What was handled before is not for this wait.
         self.end_signalled_waits();
-        let before = thread.heeds.replace(heed);
+        let before = thread.heeds.get();
+        if before != Heed::Interrupted {
+            thread.heeds.set(heed);
+        }
         if before == Heed::None {
             self.heeders.count.set(self.heeders.count.get() + 1);
         }
@@ -165,7 +168,6 @@ impl Hub {
             return;
         }
         let root = self.root();
-        let root_waits = root.state.get() == State::Parked;
         let mut signals = handled;
         while signals != 0 {
             let signal = signals & signals.wrapping_neg();
@@ -173,21 +175,34 @@ impl Hub {
             let restarts = unrestarted & signal == 0;
             let heeds = |thread: &Thread| {
                 let heeds = match thread.heeds.get() {
-                    Heed::None => false,
+                    Heed::None | Heed::Interrupted => false,
                     Heed::Unrestarted => !restarts,
                     Heed::Every => true,
                 };
                 heeds && !self.heeders.spares(thread, signal)
             };
-            if root_waits && heeds(root) {
-                // Several that come together end one call, as they would in the kernel.
+            let is_parked = |thread: &Thread| thread.state.get() == State::Parked;
+            if is_parked(root) && heeds(root) {
                 self.unpark(root, Wake::Interrupted);
+                // Several that come together end one call, as they would in the kernel.
+                root.heeds.set(Heed::Interrupted);
                 continue;
             }
             let mut found = false;
             self.threads.for_each(|thread| {
-                if !found && thread.state.get() == State::Parked && heeds(thread) {
+                if !found && is_parked(thread) && heeds(thread) {
                     found = self.unpark(thread, Wake::Interrupted);
+                }
+            });
+            // Nobody but who is between two tries of one wait: the signal would be lost to it.
+            if !found && heeds(root) {
+                root.heeds.set(Heed::Interrupted);
+                continue;
+            }
+            self.threads.for_each(|thread| {
+                if !found && heeds(thread) {
+                    thread.heeds.set(Heed::Interrupted);
+                    found = true;
                 }
             });
         }

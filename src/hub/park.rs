@@ -2,7 +2,7 @@
 
 use super::Hub;
 use crate::clock::{Nanos, NEVER};
-use crate::thread::{Reason, State, Thread, Wake};
+use crate::thread::{Heed, Reason, State, Thread, Wake};
 
 impl Hub {
     /// Suspends the running thread until an unpark, a cancel or the deadline.
@@ -14,6 +14,9 @@ impl Hub {
         debug_assert!(std::ptr::eq(self.current.get(), thread));
         if deadline <= self.now.get() {
             return Wake::TimedOut;
+        }
+        if thread.heeds.get() == Heed::Interrupted {
+            return Wake::Interrupted;
         }
         thread.state.set(State::Parked);
         thread.reason.set(reason);

@@ -126,15 +126,18 @@ fn number(error: Error) -> c_int {
     }
 }
 
-/// Has hooks call the originals for the calling green thread, until as many `resume`.
+/// Has hooks call the originals for the calling green thread, until as many `resume`. Without a hub there is
+/// nothing to pause, and none is made for it.
 pub(crate) fn pause() -> Result<()> {
-    let thread = hub::enter()?.running().ok_or(Error::NOT_GREEN)?;
+    let Some(hub) = hub::current() else { return Ok(()) };
+    let thread = hub.running().ok_or(Error::NOT_GREEN)?;
     thread.unhooked.set(thread.unhooked.get().checked_add(1).ok_or(Error::EOVERFLOW)?);
     Ok(())
 }
 
 pub(crate) fn resume() -> Result<()> {
-    let thread = hub::enter()?.running().ok_or(Error::NOT_GREEN)?;
+    let Some(hub) = hub::current() else { return Ok(()) };
+    let thread = hub.running().ok_or(Error::NOT_GREEN)?;
     thread.unhooked.set(thread.unhooked.get().checked_sub(1).ok_or(Error::EPERM)?);
     Ok(())
 }

@@ -54,14 +54,16 @@ impl Children<'_> {
         }
         let mut watched = self.alone.and_then(watch);
         let mut pause = SHORTEST_PAUSE;
+        // All of it is one wait: a signal that comes between two tries ends it as well.
+        let _heeding = caller.hub.heed(caller.thread, Heed::Unrestarted, 0);
         loop {
             let longest = if watched.is_some() { LONGEST_WATCH } else { LONGEST_PAUSE };
             let until = clock::after_ns(pause);
             pause = (pause * 2).min(longest);
-            let turn = caller.heeding(Heed::Unrestarted, || match &watched {
+            let turn = match &watched {
                 Some(child) => self.watch_until(child, until),
                 None => pause_until(caller, until),
-            });
+            };
             match turn {
                 Turn::Over(done) => return done,
                 Turn::Again => {}

@@ -74,6 +74,8 @@ unsafe fn wait(caller: Caller, semaphore: *mut sem_t, heed: Heed, limit: Limit) 
     let patient = Patient::new(&waiter);
     let mut pause = SHORTEST_PAUSE;
     let mut end = None;
+    // All of it is one wait: a signal that comes between two tries ends it as well.
+    let _heeding = hub.heed(thread, heed, 0);
     let done = loop {
         // SAFETY: the waiter stays in this frame until `leave` below.
         unsafe { waiter.enter(hub.waker(thread)) };
@@ -96,7 +98,7 @@ unsafe fn wait(caller: Caller, semaphore: *mut sem_t, heed: Heed, limit: Limit) 
             NEVER
         };
         let until = clock::after_ns(left.min(patience));
-        let wake = caller.heeding(heed, || hub.park_for_waker(thread, Reason::Semaphore, until));
+        let wake = hub.park_for_waker(thread, Reason::Semaphore, until);
         match wake {
             Wake::Ready => {}
             Wake::TimedOut => patient.look(),

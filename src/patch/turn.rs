@@ -277,6 +277,9 @@ impl Rest {
         caller: Caller,
         step: &dyn Fn(usize) -> Result<isize>,
     ) -> Result<isize> {
+        // Nothing is restarted that has moved something.
+        let patience = Patience { heed: Heed::Every, ..self.patience };
+        let _heeding = caller.hub.heed(caller.thread, Heed::Every, 0);
         while self.moved < self.target {
             // Other green threads may close the descriptor between two steps.
             if hub::stamp(self.fd) != self.stamp {
@@ -289,7 +292,7 @@ impl Rest {
                     caller.hub.spend(caller.thread);
                     Ok(count)
                 }
-                Ok(None) => wait(caller, self.fd, self.direction, 0, self.patience, &attempt),
+                Ok(None) => wait(caller, self.fd, self.direction, 0, patience, &attempt),
                 Err(error) => Err(error),
             };
             match done {
