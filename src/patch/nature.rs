@@ -154,12 +154,16 @@ pub(super) unsafe fn write(
         Nature::Device => DEVICE_PIECE,
         _ => usize::MAX,
     };
-    // SAFETY: as above.
-    if nature == Nature::Device && unsafe { is_unreadable(iov, count, length) } {
-        return Err(Error::errno(libc::EFAULT));
-    }
-    let mut moved = 0;
+    let (mut moved, mut looked_at) = (0, 0);
     loop {
+        if nature == Nature::Device && length > piece && moved >= looked_at {
+            // SAFETY: the caller vouches for the entries.
+            if unsafe { is_unreadable(iov, count, moved, length) } {
+                let bad = Err(Error::errno(libc::EFAULT));
+                return if moved == 0 { bad } else { Ok(moved as isize) };
+            }
+            looked_at = moved + TAKEN_AT_ONCE;
+        }
         let ready = match nature {
             // SAFETY: the caller vouches for the ranges.
             Nature::Records => unsafe { is_roomy(fd, iov, count) },
@@ -187,20 +191,19 @@ pub(super) unsafe fn write(
     }
 }
 
-/// What a terminal takes from its writer before it sends anything (tty_io.c), so that one bad range in it is
-/// EFAULT for all.
+/// What the kernel copies at a time of what goes to a terminal, all of it or nothing (tty_io.c).
 const TAKEN_AT_ONCE: usize = 2048;
 
-/// Whether what a terminal would take first has a part that cannot be read. The kernel is asked; where it must
+/// Whether what a terminal would take next has a part that cannot be read. The kernel is asked; where it must
 /// not tell, nothing is known against it.
 ///
 /// # Safety
 /// `iov` has `count` entries.
-unsafe fn is_unreadable(iov: *const iovec, count: usize, length: usize) -> bool {
+unsafe fn is_unreadable(iov: *const iovec, count: usize, moved: usize, length: usize) -> bool {
     let mut taken = [MaybeUninit::<u8>::uninit(); TAKEN_AT_ONCE];
-    let wanted = length.min(TAKEN_AT_ONCE);
+    let wanted = (length - moved).min(TAKEN_AT_ONCE);
     // SAFETY: the caller vouches for the entries.
-    let Ok(first) = (unsafe { ranges::rest(iov, count, 0, wanted) }) else { return false };
+    let Ok(first) = (unsafe { ranges::rest(iov, count, moved, wanted) }) else { return false };
     let place = iovec { iov_base: taken.as_mut_ptr().cast(), iov_len: wanted };
     // SAFETY: a place for as many bytes; what is read is judged by the kernel.
     let read = result(unsafe {

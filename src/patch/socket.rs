@@ -162,8 +162,11 @@ pub(super) unsafe fn recvfrom(
     if length == 0 {
         let done = receive_nothing(caller, fd, flags, &whole)?;
         // SAFETY: the caller vouches for the address, which a stream has none for.
-        if let (None, Some(place)) = (done, unsafe { address_length.as_mut() }) {
-            *place = if address.is_null() { *place } else { 0 };
+        match (done, unsafe { address_length.as_mut() }) {
+            (None, Some(place)) if !address.is_null() && *place as c_int >= 0 => *place = 0,
+            (None, Some(_)) if !address.is_null() => return Err(Error::EINVAL),
+            (None, None) if !address.is_null() => return Err(Error::errno(libc::EFAULT)),
+            _ => {}
         }
         return Ok(done.unwrap_or(0));
     }
