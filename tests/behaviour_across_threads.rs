@@ -59,10 +59,7 @@ unsafe extern "C" fn sleeper(_: *mut c_void) -> *mut c_void {
     sleep_until(GH_NEVER) as *mut c_void
 }
 
-static RAN: AtomicUsize = AtomicUsize::new(0);
-
-unsafe extern "C" fn count(arg: *mut c_void) -> *mut c_void {
-    RAN.fetch_add(1, Ordering::SeqCst);
+unsafe extern "C" fn echo(arg: *mut c_void) -> *mut c_void {
     arg
 }
 
@@ -156,20 +153,26 @@ fn only_one_joins_and_a_detached_one_cannot_be() {
     });
 }
 
+static ASKED_FOR: AtomicUsize = AtomicUsize::new(0);
+
+unsafe extern "C" fn count_asked_for(arg: *mut c_void) -> *mut c_void {
+    ASKED_FOR.fetch_add(1, Ordering::SeqCst);
+    arg
+}
+
 #[test]
 fn who_does_not_want_the_id_does_not_wait() {
     with_hub(|| {
         let host = Host::new();
-        let before = RAN.load(Ordering::SeqCst);
         for _ in 0..1000 {
-            let sent =
-                c!(gh_spawn_on(host.hub.0, null_mut(), null(), Some(count), null_mut(), PAST));
+            let entry = Some(count_asked_for as unsafe extern "C" fn(_) -> _);
+            let sent = c!(gh_spawn_on(host.hub.0, null_mut(), null(), entry, null_mut(), PAST));
             assert_eq!(sent, 0);
         }
         // Asked after them, so made after them.
         let last = host.spawn(one_more, 0);
         assert_eq!(join_until(last, GH_NEVER), 0);
-        assert_eq!(RAN.load(Ordering::SeqCst), before + 1000);
+        assert_eq!(ASKED_FOR.load(Ordering::SeqCst), 1000);
     });
 }
 
@@ -224,7 +227,7 @@ fn a_spawn_that_was_given_up_is_not_made() {
         });
         let hub = from_host.recv().expect("the OS thread lives").get();
         let mut thread = 0;
-        let entry: Option<Entry> = Some(count);
+        let entry: Option<Entry> = Some(echo);
         let late = c!(gh_spawn_on(hub, &mut thread, null(), entry, null_mut(), after_ms(20)));
         assert_eq!(i64::from(late), -ETIMEDOUT);
         assert_eq!(thread, 0, "nothing is written on a failure");
@@ -265,7 +268,7 @@ fn a_callback_may_spawn_elsewhere_but_not_wait_for_it() {
         let hub = host.hub.0;
         let done = cell(false);
         timer_start(after_ms(1), 0, move || {
-            let entry: Option<Entry> = Some(count);
+            let entry: Option<Entry> = Some(echo);
             let mut thread = 0;
             let waits = c!(gh_spawn_on(hub, &mut thread, null(), entry, null_mut(), GH_NEVER));
             assert_eq!(i64::from(waits), GH_ENOTGREEN);
@@ -292,7 +295,7 @@ fn four_os_threads_spawn_and_join_on_each_other() {
                     let target = target.get();
                     for round in 0..EACH {
                         let mut thread = 0;
-                        let (arg, entry): (_, Option<Entry>) = (round as *mut c_void, Some(count));
+                        let (arg, entry): (_, Option<Entry>) = (round as *mut c_void, Some(echo));
                         let made =
                             c!(gh_spawn_on(target, &mut thread, null(), entry, arg, GH_NEVER));
                         assert_eq!(made, 0);

@@ -112,11 +112,11 @@ static void shut_while_sending(struct outcome *outcome, int kind) {
   make(kind, pair);
   CHECK(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &few, sizeof few) == 0);
   /* TCP finds a little more room when the other end has taken something in. */
-  for (int calm = 0; calm < 4;) {
+  for (int calm = 0; calm < 12;) {
     if (send(pair[0], bytes, 1000, MSG_DONTWAIT) > 0)
       calm = 0;
     else
-      calm++, nanosleep(&(struct timespec){0, 5 * MS}, NULL);
+      calm++, nanosleep(&(struct timespec){0, 10 * MS}, NULL);
   }
   struct later later = {.act = shuts, .fd = pair[0], .how = SHUT_WR};
   begin(&later);
