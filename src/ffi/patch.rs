@@ -176,8 +176,8 @@ fn count(slots: usize) -> c_int {
     c_int::try_from(slots).unwrap_or(c_int::MAX)
 }
 
-#[allow(dead_code, reason = "the flags of C are the families")]
-const SAME: () = {
+// The flags of C are the families.
+const _: () = {
     let pairs = [
         (GH_PATCH_SLEEP, Families::SLEEP),
         (GH_PATCH_WAIT, Families::WAIT),

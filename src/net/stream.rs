@@ -266,7 +266,7 @@ unsafe fn holds_nothing(iov: *const iovec, count: usize) -> bool {
     (0..count).all(|at| unsafe { (*iov.add(at)).iov_len } == 0)
 }
 
-fn message_of(iov: *const iovec, count: usize) -> msghdr {
+pub(crate) fn message_of(iov: *const iovec, count: usize) -> msghdr {
     // SAFETY: all zeroes is a valid msghdr: null pointers and no lengths.
     let mut message: msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = iov.cast_mut();

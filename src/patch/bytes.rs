@@ -12,8 +12,9 @@ use super::{ranges, socket};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::hub::{self, Direction};
+use crate::net::stream::message_of;
 use crate::sys::file::MOST;
-use libc::{iovec, msghdr};
+use libc::iovec;
 use std::ffi::{c_int, c_void};
 
 /// Takes a descriptor for a socket first if it was one: `call` gives its result, or what it is instead.
@@ -234,14 +235,6 @@ fn spent(caller: Caller, done: Result<isize>) -> Result<isize> {
     let count = done?;
     caller.hub.spend(caller.thread);
     Ok(count)
-}
-
-fn message_of(iov: *const iovec, count: usize) -> msghdr {
-    // SAFETY: all zeroes is a valid msghdr: null pointers and no lengths.
-    let mut message: msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = iov.cast_mut();
-    message.msg_iovlen = count as _;
-    message
 }
 
 /// preadv2(2), which reads at the descriptor's own position for an offset of -1.

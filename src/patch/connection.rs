@@ -133,7 +133,7 @@ pub(super) unsafe fn accept(
         None => {
             // SAFETY: the caller vouches for both pointers.
             let accepted = unsafe { originals::accept(socket, address, length) };
-            if accepted >= 0 {
+            if accepted >= 0 || !listener::any() {
                 return accepted;
             }
             // SAFETY: as above.
@@ -158,7 +158,7 @@ pub(super) unsafe fn accept4(
         None => {
             // SAFETY: the caller vouches for both pointers.
             let accepted = unsafe { originals::accept4(socket, address, length, flags) };
-            if accepted >= 0 {
+            if accepted >= 0 || !listener::any() {
                 return accepted;
             }
             // SAFETY: as above.
@@ -219,7 +219,7 @@ unsafe fn accept_if_misled(socket: c_int, accept: Accept) -> c_int {
 }
 
 fn is_misled(socket: c_int) -> bool {
-    listener::any() && errno::last() == libc::EAGAIN && {
+    errno::last() == libc::EAGAIN && {
         let believes = listener::believes_blocking(socket);
         // SAFETY: this OS thread's own errno.
         unsafe { *errno::address() = libc::EAGAIN };
@@ -247,7 +247,7 @@ unsafe fn accept_plainly(socket: c_int, call: impl Fn() -> c_int) -> c_int {
             _ => {}
         }
         let accepted = call();
-        if accepted >= 0 || errno::last() != libc::EAGAIN || !is_misled(socket) {
+        if accepted >= 0 || !is_misled(socket) {
             return accepted;
         }
         if entry.revents & libc::POLLRDHUP != 0 {

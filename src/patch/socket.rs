@@ -7,7 +7,7 @@ use super::turn::{is_unix, may_go_on, result, socket_call, wait, Patience, Rest}
 use super::{listener, options, ranges};
 use crate::error::{Error, Result};
 use crate::hub::{self, Direction, Stamp};
-use crate::net::stream::{asked, is_immediate};
+use crate::net::stream::{asked, is_immediate, message_of};
 use crate::net::{passed, pause};
 use crate::sys::fd::Kind;
 use crate::sys::file::MOST;
@@ -118,6 +118,22 @@ fn receive_nothing(
     }
 }
 
+/// One recv(2) into a buffer, from an offset on.
+///
+/// # Safety
+/// The buffer is writable for `length` bytes while the answer is in use, at offsets within it.
+#[inline(always)]
+unsafe fn receive_from(
+    fd: c_int,
+    buffer: *mut c_void,
+    length: usize,
+) -> impl Fn(usize, c_int) -> isize + Copy {
+    move |at, flags| {
+        // SAFETY: the caller vouches for the buffer and the offset.
+        unsafe { originals::recv(fd, buffer.wrapping_byte_add(at), length - at, flags) }
+    }
+}
+
 /// # Safety
 /// As recv(2).
 #[inline(always)]
@@ -128,10 +144,8 @@ pub(super) unsafe fn recv(
     length: usize,
     flags: c_int,
 ) -> Result<isize> {
-    let call = move |at: usize, flags: c_int| {
-        // SAFETY: the caller vouches for the buffer, and `at` is within.
-        unsafe { originals::recv(fd, buffer.wrapping_byte_add(at), length - at, flags) }
-    };
+    // SAFETY: the caller vouches for the buffer.
+    let call = unsafe { receive_from(fd, buffer, length) };
     if length == 0 {
         let done = receive_nothing(caller, fd, flags, &|flags| call(0, flags))?;
         return Ok(done.unwrap_or(0));
@@ -173,10 +187,8 @@ pub(super) unsafe fn recvfrom(
     let asked = asked(length, flags & !libc::MSG_WAITALL);
     let count = socket_call(caller, fd, Direction::Read, flags, asked, whole)?;
     if is_too_short(count, length, flags) {
-        let call = |at: usize, flags: c_int| {
-            // SAFETY: the caller vouches for the buffer, and `at` is within.
-            unsafe { originals::recv(fd, buffer.wrapping_byte_add(at), length - at, flags) }
-        };
+        // SAFETY: the caller vouches for the buffer.
+        let call = unsafe { receive_from(fd, buffer, length) };
         return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
     }
     Ok(spent(caller, count))
@@ -359,6 +371,22 @@ fn is_partial(count: isize, length: usize, flags: c_int) -> bool {
     count > 0 && (count as usize) < length.min(MOST) && flags & libc::MSG_DONTWAIT == 0
 }
 
+/// One send(2) of a buffer, from an offset on.
+///
+/// # Safety
+/// The buffer is readable for `length` bytes while the answer is in use, at offsets within it.
+#[inline(always)]
+unsafe fn send_from(
+    fd: c_int,
+    buffer: *const c_void,
+    length: usize,
+) -> impl Fn(usize, c_int) -> isize + Copy {
+    move |at, flags| {
+        // SAFETY: the caller vouches for the buffer and the offset.
+        unsafe { originals::send(fd, buffer.wrapping_byte_add(at), length - at, flags) }
+    }
+}
+
 /// # Safety
 /// As send(2).
 #[inline(always)]
@@ -369,10 +397,8 @@ pub(super) unsafe fn send(
     length: usize,
     flags: c_int,
 ) -> Result<isize> {
-    let call = move |at: usize, flags: c_int| {
-        // SAFETY: the caller vouches for the buffer, and `at` is within.
-        unsafe { originals::send(fd, buffer.wrapping_byte_add(at), length - at, flags) }
-    };
+    // SAFETY: the caller vouches for the buffer.
+    let call = unsafe { send_from(fd, buffer, length) };
     // What it moved says nothing of the room that is left: the rest is tried at once.
     let count = socket_call(caller, fd, Direction::Write, flags, 0, |flags| call(0, flags))?;
     if is_partial(count, length, flags) {
@@ -397,10 +423,8 @@ pub(super) unsafe fn sendto(
         unsafe { originals::sendto(fd, buffer, length, flags, address, address_length) }
     })?;
     if is_partial(count, length, flags) {
-        let call = |at: usize, flags: c_int| {
-            // SAFETY: the caller vouches for the buffer, and `at` is within.
-            unsafe { originals::send(fd, buffer.wrapping_byte_add(at), length - at, flags) }
-        };
+        // SAFETY: the caller vouches for the buffer.
+        let call = unsafe { send_from(fd, buffer, length) };
         return send_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
     }
     Ok(spent(caller, count))
@@ -444,13 +468,10 @@ pub(super) unsafe fn send_message(
     if is_partial(count, length, flags) {
         let call = |at: usize, flags: c_int| {
             // SAFETY: the caller vouches for the ranges.
-            let Ok(mut left) = (unsafe { ranges::rest(iov, ranges, at, usize::MAX) }) else {
+            let Ok(left) = (unsafe { ranges::rest(iov, ranges, at, usize::MAX) }) else {
                 return 0;
             };
-            // SAFETY: all zeroes is a valid msghdr: null pointers and no lengths.
-            let mut more: msghdr = unsafe { std::mem::zeroed() };
-            more.msg_iov = left.as_mut_ptr();
-            more.msg_iovlen = left.len() as _;
+            let more = message_of(left.as_ptr(), left.len());
             // SAFETY: the caller vouches for the ranges.
             unsafe { originals::sendmsg(fd, &more, flags) }
         };

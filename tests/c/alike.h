@@ -126,6 +126,6 @@ static void end(struct later *later) {
   CHECK(pthread_join(later->thread, NULL) == 0);
 }
 
-static void shuts(int fd, int how) { shutdown(fd, how); }
+static inline void shuts(int fd, int how) { shutdown(fd, how); }
 
 #endif

@@ -20,7 +20,7 @@
 #define MS INT64_C(1000000)
 #define SLEEPERS 50
 
-static char folder[] = "/tmp/greenhub-loading-XXXXXX";
+static char folder[] = P_tmpdir "/greenhub-loading-XXXXXX";
 
 static const char *in(const char *format, ...) {
   static char texts[8][512];

@@ -1,4 +1,5 @@
 // flags: -ldl -Wno-pedantic -Wl,-rpath,/nowhere
+// emulated: no, it compiles libraries as it runs
 /* An OS thread whose search paths are its own loads something and ends before anybody has looked at it: others
  * catch up for it, once and not at every dlsym(3) from then on. */
 #define _GNU_SOURCE
@@ -15,7 +16,7 @@
 #define LOOKS 1000
 #define LIMIT 50000000
 
-static char folder[] = "/tmp/greenhub-ended-XXXXXX";
+static char folder[] = P_tmpdir "/greenhub-ended-XXXXXX";
 static char path[100];
 static volatile int ticks, over;
 

@@ -18,8 +18,10 @@
 
 #include "check.h"
 #include "greenhub.h"
+#include "own_files.h"
 
 #define MS INT64_C(1000000)
+#define RESOLVER "nameserver " SERVER "\noptions timeout:30 attempts:1\n"
 #define SERVER "127.53.53.54"
 #define DELAY 300
 #define LOOKUPS 50
@@ -31,32 +33,6 @@ static const char hosts[] =
     "::1 six.test\n"
     "127.0.0.2 two.test\n"
     "127.0.0.1 two.test\n";
-
-static void put(const char *target, const char *text) {
-  char path[] = "/tmp/greenhub-names-XXXXXX";
-  int fd = mkstemp(path);
-  CHECK(fd >= 0);
-  CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
-  close(fd);
-  CHECK_EQ(chmod(path, 0644), 0);
-  if (mount(path, target, NULL, MS_BIND, NULL) != 0) {
-    fprintf(stderr, "skipped: cannot mount over %s: %s\n", target, strerror(errno));
-    unlink(path);
-    exit(0);
-  }
-  unlink(path);
-}
-
-static void own_files(void) {
-  if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0 ||
-      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
-    fprintf(stderr, "skipped: no mount namespace: %s\n", strerror(errno));
-    exit(0);
-  }
-  put("/etc/hosts", hosts);
-  put("/etc/resolv.conf", "nameserver " SERVER "\noptions timeout:30 attempts:1\n");
-  put("/etc/nsswitch.conf", "hosts: files dns\n");
-}
 
 /* Answers each question 300 ms after it came: 10.1.2.3 for every name, no IPv6, a name for each address,
  * and that there is none for names that begin with "no". */
@@ -345,16 +321,13 @@ int main(void) {
   gh_thread thread;
 
   alarm(55);
-  own_files();
+  own_files(hosts, RESOLVER, "hosts: files dns\n");
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
   address.sin_port = htons(53);
   CHECK_EQ(inet_pton(AF_INET, SERVER, &address.sin_addr), 1);
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-    fprintf(stderr, "skipped: no name server: %s\n", strerror(errno));
-    return 0;
-  }
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) cannot("no name server");
   CHECK_EQ(pthread_create(&server, NULL, serve, &fd), 0);
   CHECK(gh_patch(GH_PATCH_NAMES) > 0);
   together();

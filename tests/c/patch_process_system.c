@@ -56,7 +56,7 @@ static void together(void) {
 
 /* The masks and dispositions of a child, as a shell sees them. */
 static void child_signals(char *into, size_t room) {
-  char path[] = "/tmp/greenhub-system-XXXXXX", text[200];
+  char path[] = P_tmpdir "/greenhub-system-XXXXXX", text[200];
   int fd = mkstemp(path);
   CHECK(fd >= 0);
   snprintf(text, sizeof text, "exec grep -E '^Sig(Blk|Ign)' /proc/self/status > %s", path);

@@ -1,4 +1,5 @@
 // timeout: 120
+// emulated: no, the select(2) of qemu leaves a set and a time as they were
 /* A signal during each hooked wait, with and without SA_RESTART: what the call gives is what it gives an OS
  * thread that is not patched, for a green thread while the root waits, and for the root. */
 #define _GNU_SOURCE

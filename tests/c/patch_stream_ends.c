@@ -17,38 +17,9 @@
 #include <sys/uio.h>
 
 #include "alike.h"
-
-enum kind { TCP, STREAM, PACKETS, DGRAM, UDP, LONELY_UDP, KINDS };
+#include "pairs.h"
 
 static char bytes[1 << 20];
-
-static void named(int fd, struct sockaddr_in *address) {
-  socklen_t length = sizeof *address;
-  *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  CHECK(bind(fd, (void *)address, length) == 0 && getsockname(fd, (void *)address, &length) == 0);
-}
-
-static void make(enum kind kind, int pair[2]) {
-  static const int local[] = {[STREAM] = SOCK_STREAM, [PACKETS] = SOCK_SEQPACKET, [DGRAM] = SOCK_DGRAM};
-  struct sockaddr_in names[2];
-  if (kind == STREAM || kind == PACKETS || kind == DGRAM) {
-    CHECK(socketpair(AF_UNIX, local[kind], 0, pair) == 0);
-  } else if (kind == TCP) {
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    named(listener, &names[0]);
-    CHECK(listen(listener, 1) == 0);
-    pair[0] = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(connect(pair[0], (void *)&names[0], sizeof names[0]) == 0);
-    pair[1] = accept(listener, NULL, NULL);
-    CHECK(pair[1] >= 0 && close(listener) == 0);
-  } else {
-    for (int i = 0; i < 2; i++) named(pair[i] = socket(AF_INET, SOCK_DGRAM, 0), &names[i]);
-    for (int i = 0; i < 2 && kind == UDP; i++)
-      CHECK(connect(pair[i], (void *)&names[!i], sizeof names[!i]) == 0);
-  }
-}
-
-static void drop(int pair[2]) { CHECK(close(pair[0]) == 0 && close(pair[1]) == 0); }
 
 static void receive_each_way(struct outcome *outcome, int fd) {
   char place[8];
@@ -167,39 +138,6 @@ static void with_flags(struct outcome *outcome, int kind) {
   drop(pair);
 }
 
-static void says_twice(int fd, int how) {
-  struct timespec span = {0, 20 * MS};
-  CHECK(send(fd, "abcd", 4, 0) == 4);
-  nanosleep(&span, NULL);
-  CHECK(send(fd, "efgh", how, 0) == how);
-}
-
-static void several(struct outcome *outcome, int kind) {
-  char places[3][8];
-  struct iovec ranges[3];
-  struct mmsghdr messages[3] = {0};
-  struct timespec none = {0, 0}, long_time = {5, 0};
-  int pair[2];
-  make(kind, pair);
-  for (int i = 0; i < 3; i++) {
-    ranges[i] = (struct iovec){places[i], sizeof places[i]};
-    messages[i].msg_hdr = (struct msghdr){.msg_iov = &ranges[i], .msg_iovlen = 1};
-  }
-  struct later later = {.act = says_twice, .fd = pair[1], .how = 4};
-  begin(&later);
-  note(outcome, recvmmsg(pair[0], messages, 1, MSG_WAITALL | MSG_WAITFORONE, &long_time));
-  note(outcome, messages[0].msg_len);
-  end(&later);
-  note(outcome, recv(pair[0], places[0], 8, MSG_DONTWAIT));
-  CHECK(shutdown(pair[1], SHUT_WR) == 0);
-  if (kind == TCP || kind == STREAM) {
-    note(outcome, recvmmsg(pair[0], messages, 3, MSG_WAITFORONE | MSG_WAITALL, &none));
-    note(outcome, recvmmsg(pair[0], messages, 3, 0, &none));
-    note(outcome, recvmmsg(pair[0], messages, 3, 0, NULL));
-  }
-  drop(pair);
-}
-
 /* Ranges of nothing send nothing. */
 static void nothing(struct outcome *outcome, int kind) {
   struct iovec ranges[2] = {{bytes, 0}, {bytes, 0}};
@@ -212,7 +150,6 @@ static void nothing(struct outcome *outcome, int kind) {
   note(outcome, recv(pair[0], bytes, 8, MSG_DONTWAIT));
   drop(pair);
 }
-
 
 static void makes_a_file(int fd, int how) {
   (void)how;
@@ -368,7 +305,6 @@ int main(void) {
     if (kind <= PACKETS) ADD(peer_shut_during, kind);
     if (kind <= PACKETS) ADD(shut_while_sending, kind);
     if (kind <= UDP) ADD(with_flags, kind);
-    if (kind <= UDP) ADD(several, kind);
     if (kind <= UDP) ADD(nothing, kind);
     if (kind <= UDP) ADD(receives_nothing, kind);
   }

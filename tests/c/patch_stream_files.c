@@ -269,7 +269,7 @@ static void records(void) {
   CHECK(job.moved == sizeof info && info.ssi_signo == SIGUSR1);
 
   int watch = inotify_init(), made;
-  char folder[] = "/tmp/greenhub-XXXXXX", path[64];
+  char folder[] = P_tmpdir "/greenhub-XXXXXX", path[64];
   CHECK(mkdtemp(folder) != NULL);
   CHECK(inotify_add_watch(watch, folder, IN_CREATE) >= 0);
   job = (struct job){.fd = watch, .at = room, .length = 4096};
@@ -284,7 +284,7 @@ static void records(void) {
 }
 
 static void files(void) {
-  char path[] = "/tmp/greenhub-XXXXXX";
+  char path[] = P_tmpdir "/greenhub-XXXXXX";
   struct iovec iov[2] = {{room, 10}, {room + 10, 10}};
   int file = mkstemp(path), null = open("/dev/null", O_RDWR), folder = open("/", O_RDONLY), pair[2];
   CHECK(file >= 0 && unlink(path) == 0);
@@ -338,7 +338,7 @@ static void files(void) {
 
 /* A number is a pipe, then a file, then a socket, and never taken for what it was. */
 static void is_asked_anew(void) {
-  char path[] = "/tmp/greenhub-XXXXXX";
+  char path[] = P_tmpdir "/greenhub-XXXXXX";
   int ends[2], pair[2], file = mkstemp(path), number = 100;
   CHECK(unlink(path) == 0 && write(file, "file", 4) == 4);
   for (int i = 0; i < 3; i++) {
