@@ -129,21 +129,17 @@ pub(super) unsafe fn accept(
     address: *mut sockaddr,
     length: *mut socklen_t,
 ) -> c_int {
-    match caller::caller() {
-        None => {
-            // SAFETY: the caller vouches for both pointers.
-            let accepted = unsafe { originals::accept(socket, address, length) };
-            if accepted >= 0 || !listener::any() {
-                return accepted;
-            }
-            // SAFETY: as above.
-            unsafe { accept_if_misled(socket, Accept { address, length, flags: None }) }
-        }
-        // SAFETY: as above.
-        Some(caller) => unsafe {
-            accept_as(caller, socket, Accept { address, length, flags: None })
-        },
+    if caller::caller().is_some() {
+        // SAFETY: the caller vouches for both pointers.
+        return unsafe { accept_green(socket, address, length, None) };
     }
+    // SAFETY: as above.
+    let accepted = unsafe { originals::accept(socket, address, length) };
+    if accepted >= 0 || !listener::any() {
+        return accepted;
+    }
+    // SAFETY: as above.
+    unsafe { accept_if_misled(socket, address, length, None) }
 }
 
 /// # Safety
@@ -154,21 +150,17 @@ pub(super) unsafe fn accept4(
     length: *mut socklen_t,
     flags: c_int,
 ) -> c_int {
-    match caller::caller() {
-        None => {
-            // SAFETY: the caller vouches for both pointers.
-            let accepted = unsafe { originals::accept4(socket, address, length, flags) };
-            if accepted >= 0 || !listener::any() {
-                return accepted;
-            }
-            // SAFETY: as above.
-            unsafe { accept_if_misled(socket, Accept { address, length, flags: Some(flags) }) }
-        }
-        // SAFETY: as above.
-        Some(caller) => unsafe {
-            accept_as(caller, socket, Accept { address, length, flags: Some(flags) })
-        },
+    if caller::caller().is_some() {
+        // SAFETY: the caller vouches for both pointers.
+        return unsafe { accept_green(socket, address, length, Some(flags)) };
     }
+    // SAFETY: as above.
+    let accepted = unsafe { originals::accept4(socket, address, length, flags) };
+    if accepted >= 0 || !listener::any() {
+        return accepted;
+    }
+    // SAFETY: as above.
+    unsafe { accept_if_misled(socket, address, length, Some(flags)) }
 }
 
 /// What accept(2), or accept4(2), was given beside the socket.
@@ -193,14 +185,27 @@ impl Accept {
     }
 }
 
-/// Apart, as what follows it, so that an OS thread without a hub pays for no frame of theirs.
+/// Apart, as what follows it, so that an OS thread without a hub keeps nothing but the arguments: who calls
+/// is found out once more, for the same reason.
 ///
 /// # Safety
 /// As accept(2).
 #[inline(never)]
-unsafe fn accept_as(caller: Caller, socket: c_int, accept: Accept) -> c_int {
-    // SAFETY: the caller vouches for both pointers.
-    caller.answer(|caller| accept_by(caller, socket, || unsafe { accept.call(socket) }))
+unsafe fn accept_green(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    flags: Option<c_int>,
+) -> c_int {
+    let accept = Accept { address, length, flags };
+    match caller::caller() {
+        // SAFETY: the caller vouches for both pointers.
+        Some(caller) => {
+            caller.answer(|caller| accept_by(caller, socket, || unsafe { accept.call(socket) }))
+        }
+        // SAFETY: as above.
+        None => unsafe { accept.call(socket) },
+    }
 }
 
 /// After a failure of an OS thread without a hub: waits if it was told EAGAIN of a listener that it believes
@@ -210,10 +215,16 @@ unsafe fn accept_as(caller: Caller, socket: c_int, accept: Accept) -> c_int {
 /// As accept(2).
 #[cold]
 #[inline(never)]
-unsafe fn accept_if_misled(socket: c_int, accept: Accept) -> c_int {
+unsafe fn accept_if_misled(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    flags: Option<c_int>,
+) -> c_int {
     if !is_misled(socket) {
         return -1;
     }
+    let accept = Accept { address, length, flags };
     // SAFETY: the caller vouches for both pointers.
     unsafe { accept_plainly(socket, || accept.call(socket)) }
 }

@@ -12,6 +12,7 @@ use crate::sys::{fd, retry, wait};
 use libc::iovec;
 use std::ffi::{c_int, c_long, c_short};
 use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,14 +108,22 @@ fn is_unknown(done: Result<isize>) -> bool {
     matches!(done, Err(error) if unknown.contains(&error))
 }
 
-/// EAGAIN for what is not ready; EBADF for what is not open in this direction, which would be waited for
-/// in vain.
+/// EAGAIN for what is not ready; EBADF for what is not open in this direction, and EINVAL for what nobody reads
+/// or writes, which would be waited for in vain.
 fn is_ready(fd: c_int, events: c_short) -> Result<()> {
-    match wait::poll_one(fd, events, 0)? {
-        0 if !fd::is_open_for(fd, events)? => Err(Error::EBADF),
-        0 => Err(Error::EAGAIN),
-        _ => Ok(()),
+    if wait::poll_one(fd, events, 0)? != 0 {
+        return Ok(());
     }
+    // To move nothing asks the descriptor nothing, but fails of one on which no such call is made.
+    let nothing = iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+    // SAFETY: one range of no bytes.
+    result(unsafe {
+        match events {
+            libc::POLLIN => originals::readv(fd, &nothing, 1),
+            _ => originals::writev(fd, &nothing, 1),
+        }
+    })?;
+    Err(Error::EAGAIN)
 }
 
 /// One read that does not wait.
