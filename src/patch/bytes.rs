@@ -122,6 +122,8 @@ unsafe fn read_ranges(
     }
     match wait(caller, fd, Direction::Read, 0, patience, &attempt) {
         Err(Error::EAGAIN) if idle.is_some() => Ok(0),
+        // The end is what it gives to who comes afterwards.
+        Ok(0) if nature == Nature::Device && nature::is_hung_up(fd) => Err(Error::errno(libc::EIO)),
         // What no poller takes is never waited for.
         Err(Error::EPERM) => plain(),
         done => done,

@@ -279,17 +279,24 @@ pub(super) unsafe fn try_counter(fd: c_int, iov: *const iovec, count: usize) -> 
     }
 }
 
+fn settings(fd: c_int) -> Result<libc::termios> {
+    let mut settings = MaybeUninit::<libc::termios>::uninit();
+    // SAFETY: a place for the answer.
+    retry(|| unsafe { libc::tcgetattr(fd, settings.as_mut_ptr()) })?;
+    // SAFETY: the call has succeeded, so that it is filled in.
+    Ok(unsafe { settings.assume_init() })
+}
+
+/// Whether a terminal is no longer there: its other side is closed.
+pub(super) fn is_hung_up(fd: c_int) -> bool {
+    matches!(settings(fd), Err(error) if error == Error::errno(libc::EIO))
+}
+
 /// How a terminal answers a read when nothing has been typed: at once or after a while with nothing, if it
 /// was told so (termios(3), "MIN == 0"). `None` for one that waits, and for what is none.
 pub(super) fn idle_time(fd: c_int) -> Option<i64> {
     const TENTH: i64 = 100_000_000;
-    let mut settings = MaybeUninit::<libc::termios>::uninit();
-    // SAFETY: a place for the answer.
-    if unsafe { libc::tcgetattr(fd, settings.as_mut_ptr()) } != 0 {
-        return None;
-    }
-    // SAFETY: the call has succeeded, so that it is filled in.
-    let settings = unsafe { settings.assume_init() };
+    let settings = settings(fd).ok()?;
     let idles = settings.c_lflag & libc::ICANON == 0 && settings.c_cc[libc::VMIN] == 0;
     idles.then(|| i64::from(settings.c_cc[libc::VTIME]) * TENTH)
 }

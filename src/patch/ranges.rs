@@ -1,6 +1,7 @@
 //! Scattered ranges of a caller's memory, of which some bytes have been moved already.
 
 use crate::error::{Error, Result};
+use crate::sys::memory::is_readable;
 use libc::iovec;
 use std::ffi::c_int;
 use std::ptr;
@@ -35,7 +36,7 @@ pub(super) fn is_beyond_memory(length: usize) -> bool {
 /// The number that a counter is given by them. `None` for what the kernel must judge itself.
 ///
 /// # Safety
-/// `iov` has `count` entries, each a readable range.
+/// `iov` has `count` entries.
 pub(super) unsafe fn number(iov: *const iovec, count: usize) -> Option<u64> {
     let mut bytes = [0_u8; size_of::<u64>()];
     let mut filled = 0;
@@ -43,12 +44,12 @@ pub(super) unsafe fn number(iov: *const iovec, count: usize) -> Option<u64> {
         // SAFETY: the caller vouches for the entries.
         let range = unsafe { *iov.add(at) };
         let length = range.iov_len.min(bytes.len() - filled);
-        if range.iov_base.is_null() && length > 0 {
-            return None;
-        }
         if length > 0 {
+            if !is_readable(range.iov_base as usize, length) {
+                return None;
+            }
             let target = bytes[filled..].as_mut_ptr();
-            // SAFETY: the caller vouches for the range, and so much is left of the number.
+            // SAFETY: the kernel has just read the range, and so much is left of the number.
             unsafe { ptr::copy_nonoverlapping(range.iov_base.cast(), target, length) };
         }
         filled += length;

@@ -13,8 +13,9 @@ use crate::sys::fd::Kind;
 use crate::sys::file::MOST;
 use crate::sys::wait::poll_one;
 use crate::sys::{fd, retry};
-use libc::{msghdr, sockaddr, socklen_t};
+use libc::{iovec, msghdr, sockaddr, socklen_t};
 use std::ffi::{c_int, c_void};
+use std::ptr;
 
 /// Counts a call that has moved something.
 fn spent(caller: Caller, count: isize) -> isize {
@@ -26,25 +27,31 @@ fn is_stream(socket: c_int) -> bool {
     fd::socket_option(socket, libc::SO_TYPE) == Ok(libc::SOCK_STREAM)
 }
 
-/// Whether `count` bytes are less than what a receiving caller has asked to wait for.
+/// Whether a receiving caller may have asked to wait for more than there is.
 #[inline(always)]
-fn is_too_short(count: isize, length: usize, flags: c_int) -> bool {
+fn waits_for_more(flags: c_int) -> bool {
     let waits = flags & libc::MSG_WAITALL != 0 || options::is_used();
-    waits && count > 0 && (count as usize) < length && !is_immediate(Direction::Read, flags)
+    waits && !is_immediate(Direction::Read, flags)
 }
 
-/// Receives what is still missing of a stream. `step` receives from an offset on, with the flags it gets.
+/// Receives what is still missing of a stream, while `is_open` says that more may follow. `step` receives from
+/// an offset on, with the flags it gets.
 #[cold]
 fn receive_rest(
     caller: Caller,
     (fd, stamp): (c_int, Stamp),
     (count, length): (isize, usize),
     flags: c_int,
+    is_open: &dyn Fn() -> bool,
     step: &dyn Fn(usize, c_int) -> isize,
 ) -> Result<isize> {
     let count = count as usize;
     let target = if flags & libc::MSG_WAITALL != 0 { length } else { options::of(fd).min(length) };
     if count >= target || !is_stream(fd) {
+        return Ok(count as isize);
+    }
+    // A Unix socket looks at what there is, and waits for no more.
+    if flags & libc::MSG_PEEK != 0 && is_unix(fd) {
         return Ok(count as isize);
     }
     let Some(patience) = Patience::of_socket(fd, Direction::Read)? else {
@@ -56,6 +63,9 @@ fn receive_rest(
     }
     let rest = Rest { fd, direction: Direction::Read, patience, stamp, moved: count, target };
     rest.carry_on(caller, &|moved| {
+        if !is_open() {
+            return Ok(0);
+        }
         match may_go_on(fd, libc::POLLIN) {
             Err(Error::EPIPE) if options::readable_bytes(fd).unwrap_or(0) == 0 => {
                 return Err(breaking(fd))
@@ -118,22 +128,6 @@ fn receive_nothing(
     }
 }
 
-/// One recv(2) into a buffer, from an offset on.
-///
-/// # Safety
-/// The buffer is writable for `length` bytes while the answer is in use, at offsets within it.
-#[inline(always)]
-unsafe fn receive_from(
-    fd: c_int,
-    buffer: *mut c_void,
-    length: usize,
-) -> impl Fn(usize, c_int) -> isize + Copy {
-    move |at, flags| {
-        // SAFETY: the caller vouches for the buffer and the offset.
-        unsafe { originals::recv(fd, buffer.wrapping_byte_add(at), length - at, flags) }
-    }
-}
-
 /// # Safety
 /// As recv(2).
 #[inline(always)]
@@ -144,18 +138,44 @@ pub(super) unsafe fn recv(
     length: usize,
     flags: c_int,
 ) -> Result<isize> {
-    // SAFETY: the caller vouches for the buffer.
-    let call = unsafe { receive_from(fd, buffer, length) };
+    let call = |flags: c_int| {
+        // SAFETY: the caller vouches for the buffer.
+        unsafe { originals::recv(fd, buffer, length, flags) }
+    };
     if length == 0 {
-        let done = receive_nothing(caller, fd, flags, &|flags| call(0, flags))?;
+        let done = receive_nothing(caller, fd, flags, &call)?;
         return Ok(done.unwrap_or(0));
     }
-    let asked = asked(length, flags & !libc::MSG_WAITALL);
-    let count = socket_call(caller, fd, Direction::Read, flags, asked, |flags| call(0, flags))?;
-    if is_too_short(count, length, flags) {
-        return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    if waits_for_more(flags) {
+        // SAFETY: as above.
+        let done =
+            unsafe { receive_whole(caller, fd, buffer, length, flags, (ptr::null_mut(), 0)) };
+        return done.map(|(count, _)| count);
     }
-    Ok(spent(caller, count))
+    let asked = asked(length, flags);
+    Ok(spent(caller, socket_call(caller, fd, Direction::Read, flags, asked, call)?))
+}
+
+/// Receives as recvmsg(2) does, which tells when descriptors were among the bytes: with these ends what is waited
+/// for. With the length of the sender's address.
+///
+/// # Safety
+/// As recvfrom(2), but that there may be no address.
+#[cold]
+unsafe fn receive_whole(
+    caller: Caller,
+    fd: c_int,
+    buffer: *mut c_void,
+    length: usize,
+    flags: c_int,
+    (address, room): (*mut sockaddr, socklen_t),
+) -> Result<(isize, socklen_t)> {
+    let range = iovec { iov_base: buffer, iov_len: length };
+    let mut message = message_of(&range, 1);
+    (message.msg_name, message.msg_namelen) = (address.cast(), room);
+    // SAFETY: the caller vouches for the buffer and the address.
+    let count = unsafe { recvmsg(caller, fd, &mut message, flags) }?;
+    Ok((count, message.msg_namelen))
 }
 
 /// # Safety
@@ -169,29 +189,35 @@ pub(super) unsafe fn recvfrom(
     address: *mut sockaddr,
     address_length: *mut socklen_t,
 ) -> Result<isize> {
-    let whole = |flags: c_int| {
+    let call = |flags: c_int| {
         // SAFETY: the caller vouches for all four.
         unsafe { originals::recvfrom(fd, buffer, length, flags, address, address_length) }
     };
+    // SAFETY: the caller vouches for the address, which a stream may have none for.
+    let place = if address.is_null() { None } else { unsafe { address_length.as_mut() } };
+    let is_good = address.is_null() || place.as_ref().is_some_and(|place| **place as c_int >= 0);
     if length == 0 {
-        let done = receive_nothing(caller, fd, flags, &whole)?;
-        // SAFETY: the caller vouches for the address, which a stream has none for.
-        match (done, unsafe { address_length.as_mut() }) {
-            (None, Some(place)) if !address.is_null() && *place as c_int >= 0 => *place = 0,
-            (None, Some(_)) if !address.is_null() => return Err(Error::EINVAL),
-            (None, None) if !address.is_null() => return Err(Error::errno(libc::EFAULT)),
+        let done = receive_nothing(caller, fd, flags, &call)?;
+        match (done, place) {
+            (None, Some(place)) if is_good => *place = 0,
+            (None, Some(_)) => return Err(Error::EINVAL),
+            (None, None) if !is_good => return Err(Error::errno(libc::EFAULT)),
             _ => {}
         }
         return Ok(done.unwrap_or(0));
     }
-    let asked = asked(length, flags & !libc::MSG_WAITALL);
-    let count = socket_call(caller, fd, Direction::Read, flags, asked, whole)?;
-    if is_too_short(count, length, flags) {
-        // SAFETY: the caller vouches for the buffer.
-        let call = unsafe { receive_from(fd, buffer, length) };
-        return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+    // What is wrong with the address the kernel says when something has come.
+    if waits_for_more(flags) && is_good {
+        let name = (address, place.as_ref().map_or(0, |place| **place));
+        // SAFETY: the caller vouches for the buffer and the address.
+        let (count, named) = unsafe { receive_whole(caller, fd, buffer, length, flags, name) }?;
+        if let Some(place) = place {
+            *place = named;
+        }
+        return Ok(count);
     }
-    Ok(spent(caller, count))
+    let asked = asked(length, flags & !libc::MSG_WAITALL);
+    Ok(spent(caller, socket_call(caller, fd, Direction::Read, flags, asked, call)?))
 }
 
 /// # Safety
@@ -241,27 +267,33 @@ pub(super) unsafe fn complete(
     flags: c_int,
 ) -> Result<isize> {
     // SAFETY: the kernel has filled the message in.
-    let (iov, ranges, control) = unsafe {
+    let (iov, ranges, grows) = unsafe {
         passed::adopt_all(&*message);
-        ((*message).msg_iov, (*message).msg_iovlen, (*message).msg_controllen)
+        ((*message).msg_iov, (*message).msg_iovlen, may_grow(&*message))
     };
     // SAFETY: the kernel has read the ranges.
     let length = unsafe { ranges::total(iov, ranges) }.unwrap_or(0);
-    // The kernel adds nothing behind descriptors that came with the bytes.
-    if control == 0 && is_too_short(count, length, flags) {
+    if grows && waits_for_more(flags) && count > 0 && (count as usize) < length {
         let call = |at: usize, flags: c_int| {
             // SAFETY: the caller vouches for the ranges and the room for what comes with them.
             unsafe { receive_more(fd, message, before, at, flags) }
         };
-        return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &call);
+        // SAFETY: the kernel has filled the message in.
+        let is_open = || unsafe { may_grow(&*message) };
+        return receive_rest(caller, (fd, hub::stamp(fd)), (count, length), flags, &is_open, &call);
     }
     Ok(spent(caller, count))
+}
+
+/// Whether more bytes may be added to what has come: the kernel adds nothing behind descriptors, taken or not.
+fn may_grow(message: &msghdr) -> bool {
+    message.msg_controllen == 0 && message.msg_flags & libc::MSG_CTRUNC == 0
 }
 
 /// One more recvmsg(2) into what is left of a message's ranges.
 ///
 /// # Safety
-/// `message` is as recvmsg(2) wants it, and was `before` before the first step.
+/// `message` is as recvmsg(2) wants it, has been filled in, and was `before` before the first step.
 unsafe fn receive_more(
     fd: c_int,
     message: *mut msghdr,
@@ -273,7 +305,7 @@ unsafe fn receive_more(
     let left = unsafe { ranges::rest(before.msg_iov, before.msg_iovlen, at, usize::MAX) };
     let Ok(mut left) = left else { return 0 };
     let mut more = msghdr { msg_iov: left.as_mut_ptr(), msg_iovlen: left.len() as _, ..*before };
-    more.msg_name = std::ptr::null_mut();
+    more.msg_name = ptr::null_mut();
     more.msg_namelen = 0;
     // SAFETY: the caller vouches for the ranges and the room.
     unsafe {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::faults::{self, Fault};
-use std::ffi::c_void;
+use std::ffi::{c_long, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Linux 6.13: makes a range fault without a mapping of its own. Newer than the libc crate's names.
@@ -86,4 +86,27 @@ pub(crate) unsafe fn discard(address: usize, length: usize) {
     // A failure (locked memory) only keeps the pages.
     // SAFETY: the caller vouches for the range.
     unsafe { libc::madvise(address as *mut c_void, length, libc::MADV_DONTNEED) };
+}
+
+/// Whether up to eight bytes can be read, as the kernel tells it: it reads a set of signals before it finds that
+/// nothing is to be done with it (sigprocmask(2)). Memory of which nobody vouches.
+pub(crate) fn is_readable(address: usize, length: usize) -> bool {
+    const WORD: usize = 8;
+    const NOTHING: c_long = -1;
+    let is_word_readable = |address: usize| {
+        // SAFETY: the kernel judges the address; the set is not used, and none is given back.
+        let done = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                NOTHING,
+                address,
+                std::ptr::null_mut::<u64>(),
+                WORD,
+            )
+        };
+        done == 0 || super::errno::last() != libc::EFAULT
+    };
+    // Whole words, so that none reaches into a page that none of the bytes are in.
+    let (first, last) = (address, address.wrapping_add(length.saturating_sub(1)));
+    is_word_readable(first & !(WORD - 1)) && is_word_readable(last & !(WORD - 1))
 }

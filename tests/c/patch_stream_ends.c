@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -173,15 +174,26 @@ static void records(struct outcome *outcome, int size) {
 /* A full counter refuses at once what any refuses. */
 static void full_counter(struct outcome *outcome, int arg) {
   static const uint64_t most[2] = {UINT64_MAX, 0};
+  const char *volatile nowhere = (char *)8;
+  char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   (void)arg;
   int event = eventfd(0, 0);
+  CHECK(mprotect(page + 4096, 4096, PROT_NONE) == 0);
+  memset(page + 4091, 0, 5);
+  /* Up to the last byte that can be read, and beyond it. */
+  struct iovec ranges[2] = {{page, 3}, {page + 4091, 5}};
+  note(outcome, writev(event, ranges, 2));
+  note(outcome, write(event, page + 4091, 8));
+  note(outcome, write(event, nowhere, 8));
   CHECK(write(event, &(uint64_t){UINT64_MAX - 1}, 8) == 8);
+  note(outcome, write(event, nowhere, 8));
   note(outcome, write(event, most, 4));
   note(outcome, write(event, most, 8));
   /* Newer kernels refuse this, too. */
   int other = eventfd(0, EFD_NONBLOCK);
   if (write(other, most, 16) < 0) note(outcome, write(event, most, 16));
   close(event), close(other);
+  CHECK(munmap(page, 8192) == 0);
 }
 
 /* To receive nothing waits, of TCP once for whatever comes. */
@@ -213,6 +225,45 @@ static void receives_nothing(struct outcome *outcome, int kind) {
   } else {
     drop(pair);
   }
+}
+
+static void ends_the_file(int fd, int how) {
+  (void)how;
+  CHECK(write(fd, "\4", 1) == 1);
+}
+
+/* Who waits at a terminal whose other side is closed is told so, once; who comes later finds its end, and so does
+ * who is told by a key that there is no more. */
+static void terminal_closed(struct outcome *outcome, int raw) {
+  struct termios settings;
+  int ends[2];
+  for (int before = 0; before < 2; before++) {
+    CHECK(openpty(&ends[0], &ends[1], NULL, NULL, NULL) == 0);
+    if (raw) {
+      CHECK(tcgetattr(ends[1], &settings) == 0);
+      cfmakeraw(&settings);
+      CHECK(tcsetattr(ends[1], TCSANOW, &settings) == 0);
+    } else {
+      struct later later = {.act = ends_the_file, .fd = ends[0]};
+      begin(&later);
+      note(outcome, read(ends[1], bytes, 8));
+      end(&later);
+    }
+    struct later later = {.act = closes, .fd = ends[0]};
+    begin(&later);
+    if (before) end(&later);
+    note(outcome, read(ends[1], bytes, 8));
+    note(outcome, read(ends[1], bytes, 8));
+    if (!before) end(&later);
+    CHECK(close(ends[1]) == 0);
+  }
+  CHECK(openpty(&ends[0], &ends[1], NULL, NULL, NULL) == 0);
+  struct later later = {.act = closes, .fd = ends[1]};
+  begin(&later);
+  note(outcome, read(ends[0], bytes, 8));
+  note(outcome, read(ends[0], bytes, 8));
+  end(&later);
+  CHECK(close(ends[0]) == 0);
 }
 
 /* The hub believes that there is nothing to be read. */
@@ -310,6 +361,8 @@ int main(void) {
   }
   ADD(reset_while_sending, TCP);
   ADD(reset_while_sending, STREAM);
+  ADD(terminal_closed, 0);
+  ADD(terminal_closed, 1);
   ADD(records, 0);
   ADD(records, 7);
   ADD(full_counter, 0);

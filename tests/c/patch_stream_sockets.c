@@ -229,13 +229,14 @@ static void *send_slowly(void *arg) {
   return NULL;
 }
 
-static void waits_for_enough(void) {
+static void waits_for_enough(int tcp) {
   gh_thread thread;
   int five = 5, one = 1;
   char bytes[16] = "";
   go(send_slowly, "0123456789", &thread);
-  CHECK_EQ(recv(pair[0], bytes, 10, MSG_WAITALL | MSG_PEEK), 10);
-  CHECK_EQ(recv(pair[0], bytes, 10, 0), 10);
+  /* A Unix socket waits for no more than there is when it only looks. */
+  CHECK_EQ(recv(pair[0], bytes, 10, MSG_WAITALL | MSG_PEEK), tcp ? 10 : 1);
+  CHECK_EQ(recv(pair[0], bytes, 10, tcp ? 0 : MSG_WAITALL), 10);
   CHECK(memcmp(bytes, "0123456789", 10) == 0);
   join(thread);
   CHECK(setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &five, sizeof five) == 0);
@@ -355,7 +356,7 @@ int main(void) {
     honours_timeouts();
     done();
     make(tcp);
-    waits_for_enough();
+    waits_for_enough(tcp);
     done();
     make(tcp);
     CHECK_EQ(send(pair[1], "abc", 3, 0), 3);

@@ -84,6 +84,11 @@ static void drain(partner *p) {
       raw_pause(50);
       continue;
     }
+    if (got == 0 && !over) {
+      /* Shut down for reading it gives nothing where nothing is, and takes in what comes all the same. */
+      raw_pause(50);
+      continue;
+    }
     if (got < 0 || (got == 0 && p->left >= 0)) break;
     /* Many empty messages are what a side gives that is shut down. */
     nothing = got == 0 ? nothing + 1 : 0;
