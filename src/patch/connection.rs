@@ -198,13 +198,11 @@ unsafe fn accept_green(
     flags: Option<c_int>,
 ) -> c_int {
     let accept = Accept { address, length, flags };
+    // SAFETY: the caller vouches for both pointers.
+    let call = || unsafe { accept.call(socket) };
     match caller::caller() {
-        // SAFETY: the caller vouches for both pointers.
-        Some(caller) => {
-            caller.answer(|caller| accept_by(caller, socket, || unsafe { accept.call(socket) }))
-        }
-        // SAFETY: as above.
-        None => unsafe { accept.call(socket) },
+        Some(caller) => caller.answer(|caller| accept_by(caller, socket, call)),
+        None => call(),
     }
 }
 

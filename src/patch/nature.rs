@@ -168,8 +168,12 @@ pub(super) unsafe fn write(
         if nature == Nature::Device && length > piece && moved >= looked_at {
             // SAFETY: the caller vouches for the entries.
             if unsafe { is_unreadable(iov, count, moved, length) } {
-                let bad = Err(Error::errno(libc::EFAULT));
-                return if moved == 0 { bad } else { Ok(moved as isize) };
+                if moved > 0 {
+                    return Ok(moved as isize);
+                }
+                // The kernel refuses it at once, or that nobody is there to read it.
+                // SAFETY: the caller vouches for the ranges.
+                return result(unsafe { originals::writev(fd, iov, count as c_int) });
             }
             looked_at = moved + TAKEN_AT_ONCE;
         }

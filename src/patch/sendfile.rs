@@ -9,6 +9,7 @@ use super::{bytes, socket};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::sys::file::{self, MOST};
+use crate::sys::wait::poll_one;
 use crate::sys::{fd, retry};
 use std::ffi::c_int;
 
@@ -49,6 +50,8 @@ pub(super) unsafe fn sendfile(
     let after = if nature::has_position(input)? { start + moved as i64 } else { start };
     match (moved, failure) {
         (0, Some(error)) => return Err(error),
+        // At the end of the file a pipe is looked at all the same.
+        (0, None) if end == Nature::Pipe && is_broken(out)? => return plain(),
         // SAFETY: the caller vouches for the offset.
         _ => match unsafe { offset.as_mut() } {
             Some(place) => *place = after,
@@ -59,6 +62,11 @@ pub(super) unsafe fn sendfile(
         },
     }
     Ok(moved as isize)
+}
+
+/// Whether nobody is left who could read from a pipe.
+fn is_broken(out: c_int) -> Result<bool> {
+    Ok(poll_one(out, libc::POLLOUT, 0)? & libc::POLLERR != 0)
 }
 
 /// How many bytes went over, and why no more did.

@@ -12,7 +12,7 @@ use crate::net::{passed, pause};
 use crate::sys::fd::Kind;
 use crate::sys::file::MOST;
 use crate::sys::wait::poll_one;
-use crate::sys::{fd, retry};
+use crate::sys::{errno, fd, retry};
 use libc::{iovec, msghdr, sockaddr, socklen_t};
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -220,6 +220,18 @@ pub(super) unsafe fn recvfrom(
     Ok(spent(caller, socket_call(caller, fd, Direction::Read, flags, asked, call)?))
 }
 
+/// Stands for EAGAIN where no room was given for what may come: no recvmsg(2) fails with it.
+const ASKS_NOTHING: c_int = libc::EXFULL;
+
+/// # Safety
+/// The ranges of the message are as recvmsg(2) wants them.
+unsafe fn holds_nothing(message: &msghdr) -> bool {
+    // SAFETY: the caller vouches for the ranges.
+    unsafe {
+        ranges::total(message.msg_iov, message.msg_iovlen) == Some(0) || message.msg_iovlen == 0
+    }
+}
+
 /// # Safety
 /// As recvmsg(2).
 pub(super) unsafe fn recvmsg(
@@ -234,8 +246,21 @@ pub(super) unsafe fn recvmsg(
         // SAFETY: the caller vouches for the message.
         unsafe { originals::recvmsg(fd, message, flags) }
     };
-    let count = match &before {
-        Some(before) if before.msg_iovlen == 0 => {
+    let waits = !is_immediate(Direction::Read, flags);
+    let count = match socket_call(caller, fd, Direction::Read, flags, 0, |flags| {
+        let count = call(flags);
+        // Only now has the kernel found that the ranges are there to be looked at.
+        if count < 0 && waits && errno::last() == libc::EAGAIN {
+            // SAFETY: the caller vouches for the message, and the word is this OS thread's own errno.
+            unsafe {
+                if holds_nothing(&*message) {
+                    *errno::address() = ASKS_NOTHING;
+                }
+            }
+        }
+        count
+    }) {
+        Err(error) if error == Error::errno(ASKS_NOTHING) => {
             let done = receive_nothing(caller, fd, flags, &call)?;
             if done.is_none() {
                 // SAFETY: the caller vouches for the message.
@@ -248,7 +273,7 @@ pub(super) unsafe fn recvmsg(
             }
             done.unwrap_or(0)
         }
-        _ => socket_call(caller, fd, Direction::Read, flags, 0, call)?,
+        done => done?,
     };
     let Some(before) = before else { return Ok(count) };
     // SAFETY: the kernel has filled the message in, which was `before`.

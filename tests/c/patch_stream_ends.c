@@ -196,10 +196,12 @@ static void full_counter(struct outcome *outcome, int arg) {
   CHECK(munmap(page, 8192) == 0);
 }
 
-/* To receive nothing waits, of TCP once for whatever comes. */
-static void receives_nothing(struct outcome *outcome, int kind) {
+/* To receive nothing waits, of TCP once for whatever comes: without ranges, and with empty ones. */
+static void receives_nothing(struct outcome *outcome, int how) {
   struct timeval span = {0, 20000}, none = {0, 0};
-  struct msghdr message = {0};
+  struct iovec ranges[2] = {{bytes, 0}, {NULL, 0}};
+  struct msghdr message = {.msg_iov = ranges, .msg_iovlen = how < KINDS ? 0 : 2};
+  enum kind kind = how % KINDS;
   char place[8];
   int pair[2];
   make(kind, pair);
@@ -218,7 +220,7 @@ static void receives_nothing(struct outcome *outcome, int kind) {
     CHECK(send(pair[0], "abc", 3, 0) == 3);
     later = (struct later){.act = closes, .fd = pair[1]};
     begin(&later);
-    note(outcome, recvfrom(pair[0], place, 0, 0, NULL, NULL));
+    note(outcome, how < KINDS ? recvfrom(pair[0], place, 0, 0, NULL, NULL) : recvmsg(pair[0], &message, 0));
     end(&later);
     note(outcome, recv(pair[0], place, 8, 0));
     CHECK(close(pair[0]) == 0);
@@ -340,7 +342,12 @@ static void sends_a_file(struct outcome *outcome, int arg) {
   note(outcome, sendfile(-1, ends[0], &offset, 50));
   note(outcome, sendfile(-1, zero, &offset, 50));
   note(outcome, sendfile(pair[0], -1, &offset, 50));
-  drop(pair), drop(ends), close(zero);
+  /* At a file's end a pipe that nobody reads is told all the same. */
+  int file = memfd_create("empty", 0);
+  CHECK(close(ends[0]) == 0);
+  note(outcome, sendfile(ends[1], file, NULL, 50));
+  CHECK(close(ends[1]) == 0 && close(file) == 0);
+  drop(pair), close(zero);
 }
 
 int main(void) {
@@ -358,6 +365,7 @@ int main(void) {
     if (kind <= UDP) ADD(with_flags, kind);
     if (kind <= UDP) ADD(nothing, kind);
     if (kind <= UDP) ADD(receives_nothing, kind);
+    if (kind <= UDP) ADD(receives_nothing, kind + KINDS);
   }
   ADD(reset_while_sending, TCP);
   ADD(reset_while_sending, STREAM);

@@ -65,7 +65,8 @@ static bool plan_reading(world *w, int which, size_t wanted, int flags) {
   } else if (whole && is_stream(c->kind) && c->kind != PTY) {
     size_t mark = raw_is_socket(fd) ? (size_t)raw_low_mark(fd) : 1;
     p->deed = PIECES;
-    p->length = wanted > mark ? wanted : mark;
+    /* Without MSG_WAITALL the second piece reaches the mark, so that the first alone ends nothing. */
+    p->length = flags & MSG_WAITALL && wanted > mark ? wanted : mark;
     if (p->length < 2) p->length = 2;
     if (p->length > 4000) p->length = 4000;
     if (p->length < wanted && (flags & MSG_WAITALL)) p->deed = CLOSE;

@@ -78,18 +78,14 @@ static void drain(partner *p) {
     errno = EAGAIN;
     if (raw_poll(p->fd, POLLIN) != 0)
       got = raw_is_socket(p->fd) ? recv(p->fd, bytes, sizeof bytes, MSG_DONTWAIT) : read(p->fd, bytes, sizeof bytes);
-    if (got < 0 && errno == EAGAIN) {
-      /* What does not come any more was lost in a shutdown. */
-      if (over && (p->left < 0 || raw_now() - last > 50000000)) break;
+    /* Shut down for reading a socket gives nothing where nothing is, and takes in what comes all the same. */
+    if ((got < 0 && errno == EAGAIN) || (got == 0 && (!over || p->left >= 0))) {
+      /* What does not come any more was lost in a shutdown. What TCP holds back it tries again within 200 ms. */
+      if (over && (p->left < 0 || raw_now() - last > 1000000000)) break;
       raw_pause(50);
       continue;
     }
-    if (got == 0 && !over) {
-      /* Shut down for reading it gives nothing where nothing is, and takes in what comes all the same. */
-      raw_pause(50);
-      continue;
-    }
-    if (got < 0 || (got == 0 && p->left >= 0)) break;
+    if (got < 0) break;
     /* Many empty messages are what a side gives that is shut down. */
     nothing = got == 0 ? nothing + 1 : 0;
     p->sum = digest(p->sum, bytes, (size_t)got);

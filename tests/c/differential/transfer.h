@@ -158,6 +158,11 @@ static void op_write(world *w, int which) {
   note(&w->record, " %zu", length);
   if (how == 1) note(&w->record, " in %d", count);
   if (from == NULL || from == w->out + SPACE) note(&w->record, " bad place");
+  /* What the kernel sends of a file are its pages: until they are read, what is written to it changes them. */
+  if (which >= 0 && channel_of(w, which)->lent) {
+    note(&w->record, " (lent)");
+    return;
+  }
   if (!plan(w, which, WRITING, length, 0)) return;
   bool loose = is_loose(w, which, length);
   long put = how == 1 ? CALL(w, loose, true, writev(fd, parts, count))
@@ -235,7 +240,7 @@ static void op_sendfile(world *w, int which, int source) {
   note_end(w, source);
   note(&w->record, " %zu at %ld", length, own ? (long)offset : -1000);
   /* A datagram of a file is held back until more is sent; a terminal and a number are none of these. Another
-   * source would be waited for, too. What a socket has of a file's page changes with the file. */
+   * source would be waited for, too. */
   enum kind to = which < 0 ? LISTENER : channel_of(w, which)->kind;
   bool wrong = source >= 0 && w->ends[source].fd >= 0 && channel_of(w, source)->kind != FILES;
   if (to == PTY || to == EVENT || to == UDP || to == FILES || wrong) {
@@ -248,6 +253,7 @@ static void op_sendfile(world *w, int which, int source) {
   long put = big ? CALL(w, loose, true, sendfile64(fd, in, own ? &wide : NULL, length))
                  : CALL(w, loose, true, sendfile(fd, in, own ? &offset : NULL, length));
   if (own && !loose) note(&w->record, " now at %ld", big ? (long)wide : (long)offset);
+  if (put > 0) channel_of(w, source)->lent = true;
   moved(w, which, WRITING, put);
   if (loose) empty(w, which);
 }

@@ -35,6 +35,7 @@ typedef struct channel {
   bool mute;   /* has shut down what it sends */
   bool heard;  /* was a listener */
   bool over;   /* its peer's end has arrived */
+  bool lent;   /* a file of which something was sent */
 } channel;
 
 typedef struct end {
