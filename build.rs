@@ -35,6 +35,7 @@ const SECTIONS: &[&str] = &[
     "signal",
     "patch",
     "watchdog",
+    "python",
 ];
 
 const HEADER: &str = "include/greenhub.h";

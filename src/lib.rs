@@ -45,4 +45,6 @@ mod patch;
 
 mod watchdog;
 
+mod host;
+
 pub mod ffi;

@@ -162,8 +162,8 @@ impl Poller {
     }
 
     /// Waits at most `timeout` nanoseconds (negative: no limit) and hands each event over. Returns how
-    /// many there were, wake-ups not counted.
-    pub(crate) fn wait(&self, timeout: Nanos, mut each: impl FnMut(usize, Readiness)) -> usize {
+    /// many there were, wake-ups not counted; `None` where a signal has ended the wait.
+    pub(crate) fn wait(&self, timeout: Nanos, mut each: impl FnMut(usize, Readiness)) -> Option<usize> {
         let timeout = match timeout {
             0 => Some(Duration::ZERO),
             ns if ns < 0 => None,
@@ -182,11 +182,11 @@ impl Poller {
             let Some(poll) = poll.as_mut() else {
                 let longest = timeout.map_or(RETRY, |left| (left.as_nanos() as Nanos).min(RETRY));
                 wait::sleep_on(self.wake.get(), longest);
-                return 0;
+                return Some(0);
             };
             if poll.poll(&mut events, timeout).is_err() {
-                // Interrupted by a signal. The loop looks at the clock and comes again.
-                return 0;
+                // The loop looks at the clock and comes again.
+                return None;
             }
         }
         let mut count = 0;
@@ -210,7 +210,7 @@ impl Poller {
                 },
             );
         }
-        count
+        Some(count)
     }
 
     /// An edge-triggered counter needs no reading; a level-triggered one would fire for ever.

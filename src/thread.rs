@@ -72,6 +72,8 @@ pub(crate) enum Reason {
     Select(usize),
     /// An answer from another OS thread.
     Answer,
+    /// A language runtime's own primitives.
+    Host,
     /// The root, in `gh_hub_free`, until every other thread has ended.
     Drain,
 }

@@ -56,6 +56,12 @@ impl Answer for *mut c_void {
     }
 }
 
+impl Answer for *mut super::gh_python_object {
+    fn failed(_: Error) -> *mut super::gh_python_object {
+        std::ptr::null_mut()
+    }
+}
+
 impl Answer for *mut super::gh_hub {
     fn failed(_: Error) -> *mut super::gh_hub {
         std::ptr::null_mut()

@@ -99,6 +99,7 @@ impl Hub {
     /// Calls into the host from the hub itself.
     pub(super) fn call_back(&self, callback: Callback, argument: *mut c_void) {
         // What the last green thread left there belongs to that thread.
+        self.detach_runtime();
         self.carrier.clear();
         self.counters.callbacks.set(self.counters.callbacks.get() + 1);
         self.pulse.go(Place::Callback);

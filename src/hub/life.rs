@@ -270,6 +270,7 @@ unsafe fn body(thread: *const c_void) {
     let thread = unsafe { &*thread.cast::<Thread>() };
     if let Some(hub) = super::current() {
         hub.carrier.clear();
+        hub.starts(thread);
     }
     // SAFETY: the host passed both to gh_spawn together. A C++ exception out of it ends the process,
     // as out of a pthread: `extern "C"` does not unwind.

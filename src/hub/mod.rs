@@ -17,6 +17,7 @@
 //! * `readiness` — waiting for a descriptor's turn.
 //! * `callback` — timers and posts, which run on the hub itself.
 //! * `fork` — what becomes of a hub in the child of a fork.
+//! * `runtime` — what a language runtime has attached to the OS thread.
 //! * `report` — statistics, and who waits for what.
 //!
 //! Everything in a hub is a cell: green threads call in from many stacks, so that no exclusive
@@ -42,6 +43,7 @@ mod registry;
 mod remote;
 mod report;
 mod run;
+mod runtime;
 mod waker;
 
 pub(crate) use current::{create, current, enter, free, keep_errno};
@@ -58,8 +60,9 @@ pub(crate) use pulse::{
 };
 pub(crate) use readiness::{perform, perform_once, try_now, Direction, PollWaiter};
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
-pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, spawn_away};
+pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, post_to, spawn_away};
 pub(crate) use run::Outcome;
+pub(crate) use runtime::{register, Attached, Runtime};
 pub(crate) use waker::Waker;
 
 use crate::clock::{self, Nanos};
@@ -80,6 +83,7 @@ use ready::Ready;
 use registry::Remote;
 use remote::Joiners;
 use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
 
 /// What `gh_hub_options` sets, defaults filled in.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +125,10 @@ pub(crate) struct Hub {
     budget: Cell<u32>,
     pace: Pace,
     carrier: Carrier,
+    /// What a language runtime has attached to the OS thread.
+    attached: Cell<Attached>,
+    /// What the runtime's adapter keeps of the root.
+    root_record: Cell<*mut c_void>,
 
     poller: Poller,
     descriptors: Descriptors,
@@ -175,6 +183,8 @@ impl Hub {
             budget: Cell::new(options.budget),
             pace: Pace::new(now),
             carrier: Carrier::new(),
+            attached: Cell::new(std::ptr::null_mut()),
+            root_record: Cell::new(std::ptr::null_mut()),
             poller: Poller::new(remote.wake_descriptor(), options.timer_slack)?,
             descriptors: Descriptors::new(),
             wheel: Wheel::new(options.timer_slack, now),

@@ -91,13 +91,14 @@ impl Hub {
     /// turn has come again.
     #[inline(always)]
     fn switch_out(&self, thread: &Thread) {
-        let carried = self.carrier.save();
+        let (carried, left) = (self.carrier.save(), self.leave_runtime());
         if thread.root.get() {
             self.drive();
         } else {
             // SAFETY: the running thread runs on its own coroutine's stack.
             unsafe { thread.coroutine.suspend() };
         }
+        self.enter_runtime(left);
         self.carrier.restore(carried);
     }
 }

@@ -4,6 +4,7 @@
 //! the question, under its lock, so that the other hub does nothing in vain: a green thread whose spawn
 //! was given up is not made, a result that nobody takes stays where it is.
 
+use super::callback::Callback;
 use super::inbox::Message;
 use super::registry::{self, Remote};
 use super::{Hub, SpawnOptions, Waker};
@@ -258,6 +259,12 @@ pub(crate) fn cancel_elsewhere(id: Id) -> Result<()> {
 /// Detaches a green thread of another hub.
 pub(crate) fn detach_elsewhere(id: Id) -> Result<()> {
     send_to(id, Message::Detach { id })
+}
+
+/// Sends a callback to the hub of a green thread of another OS thread.
+pub(crate) fn post_to(id: Id, callback: Callback, argument: *mut c_void) -> Result<()> {
+    let handle = remote_of(id)?.handle();
+    registry::post(handle, callback, argument)
 }
 
 fn send_to(id: Id, message: Message) -> Result<()> {

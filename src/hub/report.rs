@@ -113,6 +113,7 @@ fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) 
                 Reason::Select(count) => write!(text, "selects among {count}"),
                 Reason::Semaphore => write!(text, "waits for a semaphore of libc's"),
                 Reason::Answer => write!(text, "waits for another OS thread"),
+                Reason::Host => write!(text, "waits in its language's runtime"),
                 Reason::Drain => write!(text, "waits for all others to end"),
             };
             match thread.timer.deadline() {

@@ -75,7 +75,7 @@ impl Hub {
     /// Runs until nothing is left to run. Root only.
     pub(crate) fn run(&self) -> Result<Outcome> {
         self.require_root()?;
-        let carried = self.carrier.save();
+        let (carried, left) = (self.carrier.save(), self.leave_runtime());
         let inside = InLoop::enter(self);
         let outcome = loop {
             if self.remote.take_stop() {
@@ -95,6 +95,7 @@ impl Hub {
             }
         };
         drop(inside);
+        self.enter_runtime(left);
         self.carrier.restore(carried);
         Ok(outcome)
     }
@@ -103,7 +104,7 @@ impl Hub {
     /// are left. Root only.
     pub(crate) fn run_once(&self, deadline: Nanos) -> Result<bool> {
         self.require_root()?;
-        let carried = self.carrier.save();
+        let (carried, left) = (self.carrier.save(), self.leave_runtime());
         let inside = InLoop::enter(self);
         let calls = self.counters.callbacks.get();
         loop {
@@ -118,6 +119,7 @@ impl Hub {
         }
         self.run_ready();
         drop(inside);
+        self.enter_runtime(left);
         self.carrier.restore(carried);
         Ok(self.live.get() > 0 || self.timers.len() > 0)
     }
@@ -186,16 +188,17 @@ impl Hub {
         }
         // Without one, in the child of a fork, the wait is short, and the next turn tries again.
         let _ = self.ensure_poller();
-        let asleep = timeout != 0 && self.remote.fall_asleep(rest.heed_stop);
-        let timeout = if asleep { timeout } else { 0 };
-        if asleep {
-            self.pulse.go(Place::Waiting);
-        }
-        let events = self.poller.wait(timeout, |token, readiness| self.dispatch(token, readiness));
-        if asleep {
-            self.pulse.go(Place::Loop);
-            self.remote.wake_up();
-        }
+        let events = match timeout != 0 && self.is_attached() {
+            // What has come already needs no wait, for which the runtime's lock would be let go.
+            true => match self.collect(0) {
+                0 => {
+                    self.detach_runtime();
+                    self.rest(timeout, rest.heed_stop)
+                }
+                events => events,
+            },
+            false => self.rest(timeout, rest.heed_stop),
+        };
         self.counters.polls.set(self.counters.polls.get() + 1);
         self.counters.events.set(self.counters.events.get() + events as u64);
 
@@ -219,6 +222,27 @@ impl Hub {
         }
         self.read_mail();
         false
+    }
+
+    /// Waits for readiness, if nobody has sent anything.
+    fn rest(&self, timeout: Nanos, heed_stop: bool) -> usize {
+        if timeout == 0 || !self.remote.fall_asleep(heed_stop) {
+            return self.collect(0);
+        }
+        self.pulse.go(Place::Waiting);
+        let events = self.collect(timeout);
+        self.pulse.go(Place::Loop);
+        self.remote.wake_up();
+        events
+    }
+
+    /// Waits so long for readiness, and tells who waits for it.
+    fn collect(&self, timeout: Nanos) -> usize {
+        let events = self.poller.wait(timeout, |token, readiness| self.dispatch(token, readiness));
+        events.unwrap_or_else(|| {
+            self.wait_was_interrupted();
+            0
+        })
     }
 
     fn read_mail(&self) {

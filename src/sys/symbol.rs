@@ -47,3 +47,9 @@ pub(crate) unsafe fn find(address: usize) -> Option<Symbol> {
         Some(Symbol { module, offset: address - shift, function })
     }
 }
+
+/// What the process's objects export by a name; null for nothing.
+pub(crate) fn of_process(name: &CStr) -> *mut c_void {
+    // SAFETY: a string, and a handle of the loader's own.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}

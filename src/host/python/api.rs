@@ -1,0 +1,186 @@
+//! The functions of CPython that are used, looked up in the running process.
+//!
+//! All are of the stable ABI, or have had one form since 3.8 (docs.python.org, C API reference).
+
+use crate::error::{Error, Result};
+use crate::sys::symbol;
+use std::ffi::{c_char, c_int, c_long, c_longlong, c_ulonglong, c_void, CStr};
+use std::sync::OnceLock;
+
+/// An object of Python's, known by its address alone.
+#[repr(C)]
+pub(super) struct Object {
+    _opaque: [u8; 0],
+}
+
+/// A thread state.
+pub(super) type State = *mut c_void;
+
+/// A builtin function that takes its arguments as an array (METH_FASTCALL).
+pub(super) type FastCall =
+    unsafe extern "C" fn(*mut Object, *const *mut Object, isize) -> *mut Object;
+
+/// PyMethodDef.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Method {
+    pub(super) name: *const c_char,
+    pub(super) function: FastCall,
+    pub(super) flags: c_int,
+    pub(super) doc: *const c_char,
+}
+
+// SAFETY: constant strings and a function.
+unsafe impl Sync for Method {}
+
+pub(super) const METH_FASTCALL: c_int = 0x80;
+
+macro_rules! api {
+    (
+        functions { $($field:ident = $($name:literal)|+ : fn($($argument:ty),*) $(-> $answer:ty)?;)* }
+        objects { $($object:ident = $object_name:literal;)* }
+        exceptions { $($exception:ident = $exception_name:literal;)* }
+    ) => {
+        #[derive(Debug)]
+        pub(super) struct Api {
+            $(pub(super) $field: unsafe extern "C" fn($($argument),*) $(-> $answer)?,)*
+            $(pub(super) $object: *mut Object,)*
+            $(pub(super) $exception: *mut Object,)*
+            /// The version, as in 0x030b for 3.11.
+            pub(super) version: u32,
+            pub(super) is_free_threaded: bool,
+        }
+
+        fn look_up() -> Option<Api> {
+            $(let $field = [$($name),+].into_iter().map(symbol::of_process).find(|found| !found.is_null())?;)*
+            $(let $object = symbol::of_process($object_name);)*
+            $(let $exception: *const *mut Object = symbol::of_process($exception_name).cast();)*
+            if [$($object),*].iter().any(|found| found.is_null())
+                || [$($exception),*].iter().any(|found| found.is_null())
+            {
+                return None;
+            }
+            // SAFETY: CPython's functions of these names have these forms; the names of exceptions are those of
+            // places that point to them, filled in before any code of a user's runs.
+            let mut api = unsafe {
+                Api {
+                    $($field: std::mem::transmute::<
+                        *mut c_void,
+                        unsafe extern "C" fn($($argument),*) $(-> $answer)?,
+                    >($field),)*
+                    $($object: $object.cast(),)*
+                    $($exception: *$exception,)*
+                    version: 0,
+                    is_free_threaded: false,
+                }
+            };
+            (api.version, api.is_free_threaded) = version(&api)?;
+            Some(api)
+        }
+    };
+}
+
+api! {
+    functions {
+        get_version = c"Py_GetVersion": fn() -> *const c_char;
+        incref = c"Py_IncRef": fn(*mut Object);
+        decref = c"Py_DecRef": fn(*mut Object);
+        call = c"PyObject_Call": fn(*mut Object, *mut Object, *mut Object) -> *mut Object;
+        dict_new = c"PyDict_New": fn() -> *mut Object;
+        dict_set = c"PyDict_SetItemString": fn(*mut Object, *const c_char, *mut Object) -> c_int;
+        new_function = c"PyCFunction_NewEx": fn(*const Method, *mut Object, *mut Object) -> *mut Object;
+        bool_from = c"PyBool_FromLong": fn(c_long) -> *mut Object;
+        int_from = c"PyLong_FromUnsignedLongLong": fn(c_ulonglong) -> *mut Object;
+        int_as = c"PyLong_AsUnsignedLongLong": fn(*mut Object) -> c_ulonglong;
+        size_as = c"PyLong_AsLongLong": fn(*mut Object) -> c_longlong;
+        float_as = c"PyFloat_AsDouble": fn(*mut Object) -> f64;
+        is_instance = c"PyObject_IsInstance": fn(*mut Object, *mut Object) -> c_int;
+        type_of = c"PyObject_Type": fn(*mut Object) -> *mut Object;
+        is_callable = c"PyCallable_Check": fn(*mut Object) -> c_int;
+        error_occurred = c"PyErr_Occurred": fn() -> *mut Object;
+        error_text = c"PyErr_SetString": fn(*mut Object, *const c_char);
+        error_object = c"PyErr_SetObject": fn(*mut Object, *mut Object);
+        error_errno = c"PyErr_SetFromErrno": fn(*mut Object) -> *mut Object;
+        error_unraisable = c"PyErr_WriteUnraisable": fn(*mut Object);
+        check_signals = c"PyErr_CheckSignals": fn() -> c_int;
+        state_new = c"PyThreadState_New": fn(*mut c_void) -> State;
+        state_clear = c"PyThreadState_Clear": fn(State);
+        state_delete = c"PyThreadState_Delete": fn(State);
+        state_delete_current = c"PyThreadState_DeleteCurrent": fn();
+        state_swap = c"PyThreadState_Swap": fn(State) -> State;
+        state_current = c"_PyThreadState_UncheckedGet" | c"PyThreadState_GetUnchecked": fn() -> State;
+        state_known = c"PyGILState_GetThisThreadState": fn() -> State;
+        save = c"PyEval_SaveThread": fn() -> State;
+        restore = c"PyEval_RestoreThread": fn(State);
+        interpreter = c"PyInterpreterState_Get" | c"_PyInterpreterState_Get": fn() -> *mut c_void;
+        main_interpreter = c"PyInterpreterState_Main": fn() -> *mut c_void;
+    }
+    objects {
+        none = c"_Py_NoneStruct";
+        tuple_type = c"PyTuple_Type";
+        dict_type = c"PyDict_Type";
+    }
+    exceptions {
+        base_exception = c"PyExc_BaseException";
+        memory_error = c"PyExc_MemoryError";
+        os_error = c"PyExc_OSError";
+        runtime_error = c"PyExc_RuntimeError";
+        system_error = c"PyExc_SystemError";
+        type_error = c"PyExc_TypeError";
+        value_error = c"PyExc_ValueError";
+    }
+}
+
+// SAFETY: addresses of functions and of objects that live as long as the interpreter.
+unsafe impl Send for Api {}
+// SAFETY: as above.
+unsafe impl Sync for Api {}
+
+/// From a text that begins with it: "3.11.7 (main, ...)".
+fn version(api: &Api) -> Option<(u32, bool)> {
+    // SAFETY: takes nothing, and gives a constant string.
+    let text = unsafe { CStr::from_ptr((api.get_version)()) }.to_str().ok()?;
+    let mut numbers = text.split(['.', ' ', '+']).map_while(|number| number.parse::<u32>().ok());
+    let (major, minor) = (numbers.next()?, numbers.next()?);
+    Some((major << 8 | minor, text.contains("free-threading")))
+}
+
+static API: OnceLock<Api> = OnceLock::new();
+
+/// All of them; `ENOSYS` in a process that has no CPython from 3.8 on.
+pub(super) fn find() -> Result<&'static Api> {
+    if let Some(api) = API.get() {
+        return Ok(api);
+    }
+    let api = look_up().filter(|api| api.version >= 0x0308).ok_or(Error::errno(libc::ENOSYS))?;
+    Ok(API.get_or_init(|| api))
+}
+
+/// What `find` has found.
+#[inline]
+pub(super) fn known() -> &'static Api {
+    API.get().expect("the functions of CPython are found before any of ours is made")
+}
+
+impl Api {
+    /// Sets an exception, and gives what a function gives then.
+    ///
+    /// # Safety
+    /// The calling thread's state is attached.
+    #[cold]
+    pub(super) unsafe fn raise(&self, exception: *mut Object, text: &CStr) -> *mut Object {
+        // SAFETY: the caller vouches for the lock; an exception of the interpreter's own.
+        unsafe { (self.error_text)(exception, text.as_ptr()) };
+        std::ptr::null_mut()
+    }
+
+    /// None, as a new reference.
+    ///
+    /// # Safety
+    /// As above.
+    pub(super) unsafe fn new_none(&self) -> *mut Object {
+        // SAFETY: as above.
+        unsafe { (self.incref)(self.none) };
+        self.none
+    }
+}

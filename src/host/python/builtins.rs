@@ -1,0 +1,294 @@
+//! The functions as Python sees them: made at run time from one table, real builtin functions of the interpreter.
+//!
+//! Each takes its arguments by position alone. All are called with the interpreter's lock held, and keep it unless
+//! the hub itself has to wait.
+
+use super::api::{self, Api, FastCall, Method, Object, METH_FASTCALL};
+use super::waits::{self, Python, Raised};
+use super::{alarms, state, threads};
+use crate::clock::NEVER;
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::slab::Id;
+use std::ffi::CStr;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::ptr;
+
+/// The arguments of one call.
+#[derive(Clone, Copy, Debug)]
+struct Arguments<'call>(&'call Api, &'call [*mut Object]);
+
+type Answer = Python<*mut Object>;
+
+/// Calls one of them as CPython does: an array of arguments, null when an exception is set. A panic is a bug of the
+/// library, which SystemError says.
+///
+/// # Safety
+/// `arguments` has `count` entries; the calling thread's state is attached.
+unsafe fn called(
+    arguments: *const *mut Object,
+    count: isize,
+    range: std::ops::RangeInclusive<usize>,
+    body: impl FnOnce(Arguments<'_>) -> Answer,
+) -> *mut Object {
+    let api = api::known();
+    let count = usize::try_from(count).unwrap_or(0);
+    let given = match count {
+        0 => &[][..],
+        // SAFETY: the caller vouches for the array.
+        _ => unsafe { std::slice::from_raw_parts(arguments, count) },
+    };
+    if !range.contains(&count) {
+        // SAFETY: the caller vouches for the state.
+        return unsafe { api.raise(api.type_error, c"a wrong number of arguments") };
+    }
+    match catch_unwind(AssertUnwindSafe(|| body(Arguments(api, given)))) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(Raised)) => ptr::null_mut(),
+        // SAFETY: as above.
+        Err(_) => unsafe { api.raise(api.system_error, c"a bug of libgreenhub: a panic") },
+    }
+}
+
+impl Arguments<'_> {
+    fn at(&self, place: usize) -> *mut Object {
+        self.1.get(place).copied().unwrap_or(ptr::null_mut())
+    }
+
+    fn is_none(&self, place: usize) -> bool {
+        let object = self.at(place);
+        object.is_null() || ptr::eq(object, self.0.none)
+    }
+
+    fn fails(&self, exception: *mut Object, text: &CStr) -> Raised {
+        // SAFETY: called by Python, with the state attached.
+        unsafe { self.0.raise(exception, text) };
+        Raised
+    }
+
+    fn is_a(&self, place: usize, kind: *mut Object) -> bool {
+        // SAFETY: as above; an argument, and a type.
+        unsafe { (self.0.is_instance)(self.at(place), kind) == 1 }
+    }
+
+    /// An id of a green thread, or of an alarm.
+    fn id(&self, place: usize) -> Python<u64> {
+        // SAFETY: as above.
+        let id = unsafe { (self.0.int_as)(self.at(place)) };
+        self.unless_raised(id)
+    }
+
+    fn seconds(&self, place: usize) -> Python<f64> {
+        // SAFETY: as above.
+        let seconds = unsafe { (self.0.float_as)(self.at(place)) };
+        let seconds = self.unless_raised(seconds)?;
+        match seconds.is_nan() {
+            true => Err(self.fails(self.0.value_error, c"not a number of seconds")),
+            false => Ok(seconds),
+        }
+    }
+
+    fn exception(&self, place: usize) -> Python<*mut Object> {
+        match self.is_a(place, self.0.base_exception) {
+            true => Ok(self.at(place)),
+            false => Err(self.fails(self.0.type_error, c"not an instance of an exception")),
+        }
+    }
+
+    fn unless_raised<T>(&self, value: T) -> Python<T> {
+        // SAFETY: as above.
+        match unsafe { (self.0.error_occurred)() }.is_null() {
+            true => Ok(value),
+            false => Err(Raised),
+        }
+    }
+
+    fn none(&self) -> Answer {
+        // SAFETY: as above.
+        Ok(unsafe { self.0.new_none() })
+    }
+
+    fn bool(&self, value: bool) -> Answer {
+        // SAFETY: as above.
+        Ok(unsafe { (self.0.bool_from)(value.into()) })
+    }
+
+    fn int(&self, value: u64) -> Answer {
+        // SAFETY: as above.
+        Ok(unsafe { (self.0.int_from)(value) })
+    }
+
+    fn of<T>(&self, done: Result<T>) -> Python<T> {
+        // SAFETY: as above.
+        done.map_err(|error| unsafe { waits::raise(self.0, error) })
+    }
+}
+
+fn spawn(given: Arguments<'_>) -> Answer {
+    let api = given.0;
+    // SAFETY: an argument.
+    if unsafe { (api.is_callable)(given.at(1)) } == 0 {
+        return Err(given.fails(api.type_error, c"the function cannot be called"));
+    }
+    if !given.is_a(2, api.tuple_type) {
+        return Err(given.fails(api.type_error, c"the arguments are no tuple"));
+    }
+    let keywords = if given.is_none(3) { ptr::null_mut() } else { given.at(3) };
+    if !keywords.is_null() && !given.is_a(3, api.dict_type) {
+        return Err(given.fails(api.type_error, c"the keywords are no dict"));
+    }
+    if state::is_over() {
+        return Err(given.fails(api.runtime_error, c"the interpreter is ending: no green thread runs any more"));
+    }
+    let call = (given.at(1), given.at(2), keywords);
+    // SAFETY: arguments of these types, with the state attached.
+    let id = given.of(unsafe { threads::spawn(api, given.at(0), call) })?;
+    given.int(id.0)
+}
+
+fn current(given: Arguments<'_>) -> Answer {
+    let running = hub::current().and_then(|hub| Some((hub, hub.running()?)));
+    let thread = running.and_then(|(hub, thread)| threads::record_of(hub, thread.id));
+    match thread {
+        Some((_, record)) if !record.thread.is_null() => {
+            // SAFETY: the record owns it.
+            unsafe { (given.0.incref)(record.thread) };
+            Ok(record.thread)
+        }
+        _ => given.none(),
+    }
+}
+
+fn ident(given: Arguments<'_>) -> Answer {
+    let hub = given.of(hub::enter())?;
+    let id = hub.running().map_or(0, |thread| {
+        // Whoever is to be woken by its id needs a record.
+        threads::record(hub, thread);
+        thread.id.0
+    });
+    given.int(id)
+}
+
+fn sleep(given: Arguments<'_>) -> Answer {
+    let seconds = given.seconds(0)?;
+    // SAFETY: called by Python, with the state attached.
+    unsafe { waits::sleep(given.0, seconds) }?;
+    given.none()
+}
+
+fn park(given: Arguments<'_>) -> Answer {
+    let deadline = match given.is_none(0) {
+        true => NEVER,
+        false => waits::deadline(given.seconds(0)?).unwrap_or(NEVER),
+    };
+    // SAFETY: as above.
+    let woken = unsafe { waits::park(given.0, deadline) }?;
+    given.bool(woken)
+}
+
+fn unpark(given: Arguments<'_>) -> Answer {
+    let id = Id(given.id(0)?);
+    given.bool(waits::unpark(id))
+}
+
+fn throw(given: Arguments<'_>) -> Answer {
+    let (id, exception) = (Id(given.id(0)?), given.exception(1)?);
+    // SAFETY: an exception, with the state attached.
+    given.bool(unsafe { waits::throw(given.0, id, exception) })
+}
+
+fn throw_after(given: Arguments<'_>) -> Answer {
+    let deadline = waits::deadline(given.seconds(0)?).unwrap_or(NEVER);
+    let exception = given.exception(1)?;
+    let hub = given.of(hub::enter())?;
+    let thread = given.of(hub.running().ok_or(Error::NOT_GREEN))?;
+    threads::record(hub, thread);
+    // SAFETY: as above.
+    let key = given.of(unsafe { alarms::set(given.0, (hub, thread.id), deadline, exception) })?;
+    given.int(key)
+}
+
+fn cancel_timer(given: Arguments<'_>) -> Answer {
+    let key = given.id(0)?;
+    // SAFETY: as above.
+    given.bool(unsafe { alarms::cancel(given.0, key) })
+}
+
+fn stack_size(given: Arguments<'_>) -> Answer {
+    // SAFETY: as above.
+    let size = unsafe { (given.0.size_as)(given.at(0)) };
+    let size = given.unless_raised(size)?;
+    let size = usize::try_from(size).map_err(|_| given.fails(given.0.value_error, c"less than nothing"))?;
+    given.of(threads::set_stack_size(size))?;
+    given.none()
+}
+
+fn end(given: Arguments<'_>) -> Answer {
+    state::end();
+    given.none()
+}
+
+macro_rules! table {
+    ($($name:ident($range:expr) $doc:literal;)*) => {
+        const METHODS: &[Method] = &[$({
+            /// # Safety
+            /// As CPython calls a function of METH_FASTCALL.
+            unsafe extern "C" fn entry(
+                _module: *mut Object,
+                arguments: *const *mut Object,
+                count: isize,
+            ) -> *mut Object {
+                // SAFETY: CPython passes an array, with the state of the calling thread attached.
+                unsafe { called(arguments, count, $range, $name) }
+            }
+            let function: FastCall = entry;
+            Method {
+                name: concat!(stringify!($name), "\0").as_ptr().cast(),
+                function,
+                flags: METH_FASTCALL,
+                doc: concat!($doc, "\0").as_ptr().cast(),
+            }
+        },)*];
+    };
+}
+
+table! {
+    spawn(4..=4) "spawn(thread, function, args, kwargs)\n--\n\nMakes a green thread, and gives its id.";
+    current(0..=0) "current()\n--\n\nThe thread object of the running green thread, None in a root.";
+    ident(0..=0) "ident()\n--\n\nThe id of the running green thread, or of the root.";
+    sleep(1..=1) "sleep(seconds)\n--\n\nSuspends for so long; lets every ready thread run first if not more than 0.";
+    park(0..=1) "park(seconds=None)\n--\n\nSuspends until an unpark: True. False when the time is over.";
+    unpark(1..=1) "unpark(id)\n--\n\nEnds a park, or the next one. False if the thread is gone.";
+    throw(2..=2) "throw(id, exception)\n--\n\nRaises an exception where a green thread waits, or will.";
+    throw_after(2..=2) "throw_after(seconds, exception)\n--\n\nRaises it in the calling thread after a time.";
+    cancel_timer(1..=1) "cancel_timer(timer)\n--\n\nCancels what throw_after has set. False if it is over.";
+    stack_size(1..=1) "stack_size(bytes)\n--\n\nAddress space for the stacks of green threads to come; 0 for the default.";
+    end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
+}
+
+/// A new dict of all of them; null with an exception set.
+///
+/// # Safety
+/// The calling thread's state is attached.
+pub(super) unsafe fn table(api: &Api) -> *mut Object {
+    // SAFETY: the methods are static, as the interpreter wants them.
+    unsafe {
+        let dict = (api.dict_new)();
+        if dict.is_null() {
+            return dict;
+        }
+        for method in METHODS {
+            let function = (api.new_function)(method, ptr::null_mut(), ptr::null_mut());
+            let failed =
+                function.is_null() || (api.dict_set)(dict, method.name, function) != 0;
+            if !function.is_null() {
+                (api.decref)(function);
+            }
+            if failed {
+                (api.decref)(dict);
+                return ptr::null_mut();
+            }
+        }
+        dict
+    }
+}

@@ -1,0 +1,42 @@
+//! CPython, from 3.8 on: a thread state for each green thread, and builtin functions for what is hot.
+//!
+//! Nothing links to Python: what is needed of it is found in the running process. A green thread suspends in one
+//! of two ways. In a builtin function of ours its state stays attached, and the interpreter's lock goes over to
+//! whoever runs next without being let go. In a function of libc's that CPython calls with the lock let go, and
+//! in whatever ctypes calls, nothing is attached, and nothing is to be done. The hub knows both (`hub::runtime`),
+//! and lets go of the lock before it waits.
+//!
+//! * `api` — the functions of CPython that are used.
+//! * `state` — attaching and detaching thread states, and what CPython knows the OS thread by.
+//! * `threads` — the life of a green thread that runs Python.
+//! * `waits` — to suspend, to wake, to raise an exception where another green thread waits.
+//! * `alarms` — the same exception, at a time.
+//! * `builtins` — the functions as Python sees them.
+
+mod alarms;
+mod api;
+mod builtins;
+mod state;
+mod threads;
+mod waits;
+
+use crate::error::Result;
+use std::ffi::c_void;
+
+/// A new dict of the builtin functions by their names; null with a Python exception set.
+///
+/// # Safety
+/// Called with the interpreter's lock held.
+pub(crate) unsafe fn functions() -> Result<*mut c_void> {
+    let api = api::find()?;
+    // SAFETY: the caller holds the lock.
+    unsafe {
+        match state::begin(api) {
+            Ok(()) => Ok(builtins::table(api).cast()),
+            Err(why) => {
+                api.raise(api.runtime_error, why);
+                Ok(std::ptr::null_mut())
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Attaching and detaching thread states, and what CPython knows the OS thread by.
+//!
+//! A state that is attached has the interpreter's lock. Which state `PyGILState_Ensure` takes for the OS thread's
+//! stands apart, in a value of pthreads under a key of CPython's: up to 3.11 nothing but its first use sets it, and
+//! from 3.12 on a state that is attached for the first time binds itself there only if nobody else is. So the
+//! value goes with the green thread on every version.
+
+use super::api::{self, Api, State};
+use super::threads;
+use crate::hub::{self, Attached, Runtime};
+use std::cell::Cell;
+use std::ffi::{c_void, CStr};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+static RUNTIME: Runtime = Runtime { mark, attach, entry: threads::entry };
+
+/// The key under which CPython keeps an OS thread's state.
+static KEY: AtomicU32 = AtomicU32::new(0);
+/// PTHREAD_KEYS_MAX of glibc; musl has fewer.
+const MOST_KEYS: u32 = 1024;
+
+static INTERPRETER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+static BEGUN: AtomicBool = AtomicBool::new(false);
+/// The interpreter is about to end: no green thread runs any more.
+static OVER: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// The state of a green thread that has ended, attached until another one is.
+    static DYING: Cell<State> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// Finds what there is to be found once. Says what is wrong with the interpreter, if anything is.
+///
+/// # Safety
+/// Called with the interpreter's lock held.
+pub(super) unsafe fn begin(api: &Api) -> Result<(), &'static CStr> {
+    // SAFETY: the caller has a state attached.
+    let (mine, interpreter, main) =
+        unsafe { ((api.state_known)(), (api.interpreter)(), (api.main_interpreter)()) };
+    if api.is_free_threaded {
+        return Err(c"greenhub needs the interpreter's lock, which a free-threaded build does not have");
+    }
+    if interpreter != main {
+        return Err(c"greenhub runs in the main interpreter only, not in a subinterpreter");
+    }
+    if BEGUN.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let keys: Vec<u32> = (0..MOST_KEYS)
+        // SAFETY: of a key that nobody has made it gives null.
+        .filter(|key| !mine.is_null() && unsafe { libc::pthread_getspecific(*key) } == mine)
+        .collect();
+    let [key] = keys[..] else {
+        return Err(c"this interpreter keeps its threads' states where greenhub does not find them");
+    };
+    KEY.store(key, Ordering::Relaxed);
+    INTERPRETER.store(main, Ordering::Relaxed);
+    hub::register(&RUNTIME);
+    BEGUN.store(true, Ordering::Release);
+    Ok(())
+}
+
+pub(super) fn interpreter() -> *mut c_void {
+    INTERPRETER.load(Ordering::Relaxed)
+}
+
+/// No green thread is switched to any more.
+pub(super) fn end() {
+    OVER.store(true, Ordering::Release);
+}
+
+pub(super) fn is_over() -> bool {
+    OVER.load(Ordering::Acquire)
+}
+
+fn mark() -> Attached {
+    // SAFETY: a key of CPython's, which it keeps as long as it runs.
+    unsafe { libc::pthread_getspecific(KEY.load(Ordering::Relaxed)) }
+}
+
+pub(super) fn set_mark(state: State) {
+    // SAFETY: as above. Fails only for want of memory where an OS thread has no value yet.
+    unsafe { libc::pthread_setspecific(KEY.load(Ordering::Relaxed), state) };
+}
+
+/// The state that is attached now ends with its green thread: it is dropped when another is attached.
+pub(super) fn dies(state: State) {
+    DYING.with(|dying| dying.set(state));
+}
+
+fn attach(from: Attached, to: Attached, mark: Attached) {
+    let api = api::known();
+    let dying = match from.is_null() {
+        true => ptr::null_mut(),
+        false => DYING.with(|dying| dying.replace(ptr::null_mut())),
+    };
+    // SAFETY: `from` is what is attached on this OS thread, and `to` belongs to a green thread of it that left
+    // with it attached. The value under the key is the state's own when it is attached, and that of the dying one
+    // when it is deleted, as CPython wants both.
+    unsafe {
+        match (from == to, to.is_null()) {
+            (true, _) => set_mark(mark),
+            (_, true) if !dying.is_null() => {
+                (api.state_delete_current)();
+                set_mark(mark);
+            }
+            (_, true) => {
+                (api.save)();
+                set_mark(mark);
+            }
+            _ if from.is_null() => {
+                set_mark(mark);
+                (api.restore)(to);
+            }
+            _ => {
+                set_mark(mark);
+                (api.state_swap)(to);
+                if !dying.is_null() {
+                    set_mark(dying);
+                    (api.state_delete)(dying);
+                    set_mark(mark);
+                }
+            }
+        }
+    }
+}
+
+/// Makes and attaches the state of a green thread that begins, in place of whatever is attached. Null for want of
+/// memory, with `from` attached as it was.
+///
+/// # Safety
+/// `from` is what is attached on this OS thread.
+pub(super) unsafe fn start(api: &Api, from: State) -> State {
+    let before = mark();
+    // A state that is made while nobody is known is known from then on; the one before is no longer touched.
+    set_mark(ptr::null_mut());
+    // SAFETY: the interpreter lives as long as green threads run Python.
+    let state = unsafe { (api.state_new)(interpreter()) };
+    if state.is_null() {
+        set_mark(before);
+        return state;
+    }
+    attach(from, state, state);
+    state
+}

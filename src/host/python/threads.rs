@@ -1,0 +1,166 @@
+//! The life of a green thread that runs Python.
+
+use super::api::{self, Api, Object, State};
+use super::{alarms, state};
+use crate::error::Result;
+use crate::hub::{self, Hub, SpawnOptions};
+use crate::slab::Id;
+use crate::thread::Thread;
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What is kept of a green thread beside its control block, from its making to its end; of a root, from its first
+/// wait on.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// What `current()` answers; null in a root. Owned, as the next three.
+    pub(super) thread: *mut Object,
+    function: *mut Object,
+    arguments: *mut Object,
+    /// Null for none.
+    keywords: *mut Object,
+    /// An unpark has come that no park has used.
+    pub(super) permit: Cell<bool>,
+    /// What the next wait raises; owned, null for nothing.
+    pub(super) thrown: Cell<*mut Object>,
+    /// It waits in a builtin of ours, where an exception can be raised.
+    pub(super) waits: Cell<bool>,
+}
+
+impl Record {
+    fn new(thread: *mut Object, call: (*mut Object, *mut Object, *mut Object)) -> Record {
+        let (function, arguments, keywords) = call;
+        Record {
+            thread,
+            function,
+            arguments,
+            keywords,
+            permit: Cell::new(false),
+            thrown: Cell::new(ptr::null_mut()),
+            waits: Cell::new(false),
+        }
+    }
+}
+
+/// Address space of a stack. An interpreter's frames are large, and up to 3.11 each call of a Python function may
+/// use some; 3.12 and 3.13 count calls of C functions as if the stack had 8 MiB (docs/python.md).
+static STACK_SIZE: AtomicUsize = AtomicUsize::new(0);
+
+fn stack_size(api: &Api) -> usize {
+    const MIB: usize = 1024 * 1024;
+    match STACK_SIZE.load(Ordering::Relaxed) {
+        0 if api.version == 0x030c || api.version == 0x030d => 8 * MIB,
+        0 => MIB,
+        size => size,
+    }
+}
+
+/// Bytes for the stacks of green threads that are made from now on; 0 for the default.
+pub(super) fn set_stack_size(size: usize) -> Result<()> {
+    if size != 0 {
+        crate::stack::slot_size(size)?;
+    }
+    STACK_SIZE.store(size, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Makes a green thread that calls `call.0` with the arguments `call.1` and the keywords `call.2`.
+///
+/// # Safety
+/// Objects of Python's, of which the keywords may be null; the calling thread's state is attached.
+pub(super) unsafe fn spawn(
+    api: &Api,
+    thread: *mut Object,
+    call: (*mut Object, *mut Object, *mut Object),
+) -> Result<Id> {
+    let hub = hub::enter()?;
+    let record = Box::into_raw(Box::new(Record::new(thread, call)));
+    let options =
+        SpawnOptions { stack_size: stack_size(api), detached: true, ..SpawnOptions::default() };
+    match hub.spawn(entry, record.cast(), options) {
+        Ok(id) => {
+            for object in [thread, call.0, call.1, call.2] {
+                if !object.is_null() {
+                    // SAFETY: an object, with the lock held.
+                    unsafe { (api.incref)(object) };
+                }
+            }
+            Ok(id)
+        }
+        Err(error) => {
+            // SAFETY: made above, and nobody's yet.
+            drop(unsafe { Box::from_raw(record) });
+            Err(error)
+        }
+    }
+}
+
+/// What a green thread of Python's runs.
+///
+/// # Safety
+/// `record` was made by `spawn`.
+pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
+    let api = api::known();
+    let Some(hub) = hub::current() else { return ptr::null_mut() };
+    // SAFETY: the caller vouches for it. Others see it through shared references only, until it is dropped.
+    let kept = unsafe { &*record.cast::<Record>() };
+    // SAFETY: the hub knows what is attached.
+    let state = unsafe { state::start(api, hub.take_attached()) };
+    if state.is_null() {
+        // Nothing of it can run, nor can anybody be told. What it holds stays.
+        return ptr::null_mut();
+    }
+    // SAFETY: the thread's own state is attached, here and after every call of Python's.
+    unsafe {
+        let result = (api.call)(kept.function, kept.arguments, kept.keywords);
+        if result.is_null() {
+            (api.error_unraisable)(kept.function);
+        } else {
+            (api.decref)(result);
+        }
+        // Destructors may run, and wait, in each of these.
+        for object in [kept.function, kept.arguments, kept.keywords, kept.thread] {
+            if !object.is_null() {
+                (api.decref)(object);
+            }
+        }
+        alarms::drop_garbage(api);
+        (api.state_clear)(state);
+        let thrown = kept.thrown.replace(ptr::null_mut());
+        if !thrown.is_null() {
+            (api.decref)(thrown);
+        }
+        drop(Box::from_raw(record.cast::<Record>()));
+    }
+    state::dies(state);
+    hub.set_attached(state);
+    ptr::null_mut()
+}
+
+/// What is kept of the running thread, which it gets now if it has none.
+pub(super) fn record<'thread>(hub: &'thread Hub, thread: &'thread Thread) -> &'thread Record {
+    let mut record = hub.record(thread);
+    if record.is_null() {
+        let none = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        record = Box::into_raw(Box::new(Record::new(ptr::null_mut(), none))).cast();
+        hub.set_root_record(record);
+    }
+    // SAFETY: made by `spawn` or above, and dropped by the thread itself when it ends.
+    unsafe { &*record.cast::<Record>() }
+}
+
+/// The record of a thread of the calling OS thread's hub, by its id.
+pub(super) fn record_of(hub: &Hub, id: Id) -> Option<(&Thread, &Record)> {
+    let thread = hub.thread(id).ok()?;
+    let record = hub.record(thread);
+    // SAFETY: as in `record`.
+    (!record.is_null()).then(|| (thread, unsafe { &*record.cast::<Record>() }))
+}
+
+/// The state of the running thread, which is attached.
+pub(super) fn current_state(api: &Api) -> State {
+    // SAFETY: only looks.
+    unsafe { (api.state_current)() }
+}

@@ -1,0 +1,260 @@
+//! To suspend, to wake, to raise an exception where another green thread waits.
+
+use super::api::{Api, Object};
+use super::threads::{current_state, record, record_of, Record};
+use super::{alarms, state};
+use crate::clock::{self, Nanos, NEVER};
+use crate::error::Error;
+use crate::hub::{self, Hub};
+use crate::slab::Id;
+use crate::thread::{Heed, Reason, State, Thread, Wake};
+use std::ffi::c_void;
+use std::ptr;
+
+/// A Python exception is set.
+#[derive(Debug)]
+pub(super) struct Raised;
+
+/// What a function gives that may raise.
+pub(super) type Python<T> = std::result::Result<T, Raised>;
+
+/// Sets the exception that an error of the library's is in Python.
+///
+/// # Safety
+/// The calling thread's state is attached.
+pub(super) unsafe fn raise(api: &Api, error: Error) -> Raised {
+    // SAFETY: the caller vouches for the state; errno is this OS thread's own.
+    unsafe {
+        match error {
+            Error::NOT_GREEN => {
+                api.raise(api.runtime_error, c"a callback of the hub must not wait");
+            }
+            Error::ENOMEM => {
+                api.raise(api.memory_error, c"no memory is left for a green thread");
+            }
+            error if error.code() > -10_000 => {
+                *crate::sys::errno::address() = -error.code();
+                (api.error_errno)(api.os_error);
+            }
+            _ => {
+                api.raise(api.system_error, c"greenhub: the hub cannot do this");
+            }
+        }
+    }
+    Raised
+}
+
+/// Raises what was thrown into the running thread, if anything was.
+///
+/// # Safety
+/// The calling thread's state is attached.
+unsafe fn raise_thrown(api: &Api, record: &Record) -> Python<()> {
+    let thrown = record.thrown.replace(ptr::null_mut());
+    if thrown.is_null() {
+        return Ok(());
+    }
+    // SAFETY: an exception that the record owned.
+    unsafe {
+        let kind = (api.type_of)(thrown);
+        (api.error_object)(kind, thrown);
+        (api.decref)(kind);
+        (api.decref)(thrown);
+    }
+    Err(Raised)
+}
+
+/// Who may wait now.
+///
+/// # Safety
+/// As above.
+unsafe fn waiter(api: &Api) -> Python<(&'static Hub, &'static Thread, &'static Record)> {
+    if state::is_over() {
+        // SAFETY: the caller vouches for the state.
+        unsafe { api.raise(api.runtime_error, c"the interpreter is ending: no green thread runs any more") };
+        return Err(Raised);
+    }
+    let found = hub::enter().and_then(|hub| {
+        let thread = hub.running().ok_or(Error::NOT_GREEN)?;
+        Ok((hub, thread, record(hub, thread)))
+    });
+    match found {
+        Ok((hub, thread, record)) => {
+            // SAFETY: as above.
+            unsafe { alarms::drop_garbage(api) };
+            // SAFETY: as above.
+            unsafe { raise_thrown(api, record) }?;
+            Ok((hub, thread, record))
+        }
+        // SAFETY: as above.
+        Err(error) => Err(unsafe { raise(api, error) }),
+    }
+}
+
+/// Parks the running thread with its state attached. True when it was woken, false at the deadline.
+///
+/// # Safety
+/// As above.
+unsafe fn suspend(
+    api: &Api,
+    (hub, thread, record): (&Hub, &Thread, &Record),
+    reason: Reason,
+    deadline: Nanos,
+) -> Python<bool> {
+    if thread.is_interrupted() {
+        // SAFETY: as above.
+        return Err(unsafe { raise(api, Error::ECANCELED) });
+    }
+    loop {
+        let wake = {
+            // Python's handlers of signals run in a root alone.
+            let heeding = thread.root.get().then(|| hub.heed(thread, Heed::Every, 0));
+            hub.set_attached(current_state(api));
+            record.waits.set(true);
+            let wake = hub.park(thread, reason, deadline);
+            record.waits.set(false);
+            hub.set_attached(ptr::null_mut());
+            drop(heeding);
+            wake
+        };
+        // SAFETY: the thread's own state is attached again.
+        unsafe {
+            raise_thrown(api, record)?;
+            match wake {
+                Wake::Ready => return Ok(true),
+                Wake::TimedOut => return Ok(false),
+                Wake::Interrupted if (api.check_signals)() != 0 => return Err(Raised),
+                // One that a handler has unparked need not wait any longer.
+                Wake::Interrupted if record.permit.get() && reason == Reason::Host => return Ok(true),
+                Wake::Interrupted => {}
+                Wake::Canceled => return Err(raise(api, Error::ECANCELED)),
+                Wake::Deadlock => return Err(raise(api, Error::EDEADLK)),
+            }
+        }
+    }
+}
+
+/// Seconds as Python has them, from now on. `None` for what is no number.
+pub(super) fn deadline(seconds: f64) -> Option<Nanos> {
+    if seconds.is_nan() {
+        return None;
+    }
+    // Saturates, as does the sum.
+    Some(clock::after_ns((seconds * 1e9) as i64))
+}
+
+/// Lets every ready thread run first if `seconds` is not more than 0, else suspends for so long.
+///
+/// # Safety
+/// The calling thread's state is attached.
+pub(super) unsafe fn sleep(api: &Api, seconds: f64) -> Python<()> {
+    // SAFETY: the caller vouches for the state.
+    unsafe {
+        let found = waiter(api)?;
+        if seconds > 0.0 {
+            let until = deadline(seconds).unwrap_or(NEVER);
+            return suspend(api, found, Reason::Sleep, until).map(|_| ());
+        }
+        let (hub, thread, record) = found;
+        hub.set_attached(current_state(api));
+        hub.yield_now(thread);
+        hub.set_attached(ptr::null_mut());
+        raise_thrown(api, record)?;
+        match thread.root.get() && (api.check_signals)() != 0 {
+            true => Err(Raised),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Suspends until an unpark: true, also for one that came before; or the deadline: false.
+///
+/// # Safety
+/// As above.
+pub(super) unsafe fn park(api: &Api, deadline: Nanos) -> Python<bool> {
+    // SAFETY: the caller vouches for the state.
+    unsafe {
+        let found = waiter(api)?;
+        let record = found.2;
+        if !record.permit.get() {
+            suspend(api, found, Reason::Host, deadline)?;
+        }
+        Ok(record.permit.replace(false))
+    }
+}
+
+/// Lets a thread of the calling OS thread's hub go on from its park, or not begin its next one. False if it is gone.
+fn unpark_here(hub: &Hub, id: Id) -> bool {
+    let Some((thread, record)) = record_of(hub, id) else { return false };
+    record.permit.set(true);
+    if thread.state.get() == State::Parked && thread.reason.get() == Reason::Host {
+        hub.unpark(thread, Wake::Ready);
+    }
+    true
+}
+
+/// The same from wherever. To another OS thread it is a message: false only if it cannot be sent.
+pub(super) fn unpark(id: Id) -> bool {
+    unsafe extern "C" fn arrives(id: *mut c_void) {
+        if let Some(hub) = hub::current() {
+            unpark_here(hub, Id(id as u64));
+        }
+    }
+    match hub::current() {
+        Some(hub) if hub.is_of(id) => unpark_here(hub, id),
+        _ => hub::post_to(id, arrives, id.0 as *mut c_void).is_ok(),
+    }
+}
+
+/// Has an exception, of which it takes a reference over, raised where a thread of the calling OS thread's hub waits,
+/// or will. What cannot be is given back.
+pub(super) fn throw_here(hub: &Hub, id: Id, exception: *mut Object) -> std::result::Result<(), *mut Object> {
+    let Some((thread, record)) = record_of(hub, id) else { return Err(exception) };
+    let before = record.thrown.replace(exception);
+    if !before.is_null() {
+        alarms::give_up(before);
+    }
+    if record.waits.get() && thread.state.get() == State::Parked {
+        hub.unpark(thread, Wake::Interrupted);
+    }
+    Ok(())
+}
+
+struct Thrown {
+    id: Id,
+    exception: *mut Object,
+}
+
+/// The same from wherever; takes a reference of its own. To another OS thread it is a message: false only if it
+/// cannot be sent.
+///
+/// # Safety
+/// An exception, with the calling thread's state attached.
+pub(super) unsafe fn throw(api: &Api, id: Id, exception: *mut Object) -> bool {
+    unsafe extern "C" fn arrives(thrown: *mut c_void) {
+        // SAFETY: sent below, once.
+        let Thrown { id, exception } = *unsafe { Box::from_raw(thrown.cast::<Thrown>()) };
+        let Some(hub) = hub::current() else { return };
+        if let Err(exception) = throw_here(hub, id, exception) {
+            alarms::give_up(exception);
+        }
+    }
+    // SAFETY: the caller vouches for both.
+    unsafe { (api.incref)(exception) };
+    let sent = match hub::current() {
+        Some(hub) if hub.is_of(id) => throw_here(hub, id, exception).is_ok(),
+        _ => {
+            let thrown = Box::into_raw(Box::new(Thrown { id, exception }));
+            let sent = hub::post_to(id, arrives, thrown.cast()).is_ok();
+            if !sent {
+                // SAFETY: made above, and nobody has got it.
+                drop(unsafe { Box::from_raw(thrown) });
+            }
+            sent
+        }
+    };
+    if !sent {
+        // SAFETY: as above.
+        unsafe { (api.decref)(exception) };
+    }
+    sent
+}

@@ -1,0 +1,136 @@
+//! What a language runtime has attached to the OS thread, across switches.
+//!
+//! A runtime may have states of its own for what it takes for threads: CPython has one for each, attached by
+//! whoever holds the interpreter's lock. A green thread leaves with its state attached, or with none; it finds
+//! the same when it comes back, whoever ran meanwhile. The lock itself goes from one to the other without being
+//! let go, but it is not kept while the hub waits.
+
+use super::Hub;
+use crate::slab::Id;
+use crate::thread::{EntryPoint, Heed, State, Thread, Wake};
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// A state of the runtime's, null for none.
+pub(crate) type Attached = *mut c_void;
+
+/// What an adapter does for the hub. There is one runtime in a process.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    /// By which state the runtime knows the calling OS thread, attached or not.
+    pub(crate) mark: fn() -> Attached,
+    /// From what is attached to what is to be, and then by which state the OS thread is to be known.
+    pub(crate) attach: fn(from: Attached, to: Attached, mark: Attached),
+    /// What its green threads run. Their argument is the adapter's record of them, until they end.
+    pub(crate) entry: EntryPoint,
+}
+
+static RUNTIME: AtomicPtr<Runtime> = AtomicPtr::new(ptr::null_mut());
+
+/// From now on switches carry what belongs to the runtime.
+pub(crate) fn register(runtime: &'static Runtime) {
+    RUNTIME.store(ptr::from_ref(runtime).cast_mut(), Ordering::Release);
+}
+
+#[inline(always)]
+fn runtime() -> Option<&'static Runtime> {
+    // SAFETY: only references for ever are stored.
+    unsafe { RUNTIME.load(Ordering::Acquire).as_ref() }
+}
+
+#[inline]
+fn is_hosted(thread: &Thread) -> bool {
+    runtime().is_some_and(|runtime| runtime.entry as usize == thread.entry as usize)
+}
+
+/// What a green thread left with, if there was a runtime then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left(Option<(Attached, Attached)>);
+
+impl Hub {
+    /// What the running code has attached; null again before code of the runtime goes on, which attaches and
+    /// detaches as it likes.
+    #[inline]
+    pub(crate) fn set_attached(&self, state: Attached) {
+        self.attached.set(state);
+    }
+
+    /// What is attached is let go by who starts in its place.
+    #[inline]
+    pub(crate) fn take_attached(&self) -> Attached {
+        self.attached.replace(ptr::null_mut())
+    }
+
+    #[inline]
+    pub(super) fn is_attached(&self) -> bool {
+        !self.attached.get().is_null()
+    }
+
+    #[inline(always)]
+    pub(super) fn leave_runtime(&self) -> Left {
+        Left(runtime().map(|runtime| (self.attached.get(), (runtime.mark)())))
+    }
+
+    #[inline(always)]
+    pub(super) fn enter_runtime(&self, left: Left) {
+        if let (Left(Some((attached, mark))), Some(runtime)) = (left, runtime()) {
+            self.attach(runtime, attached, mark);
+        }
+    }
+
+    #[inline(never)]
+    fn attach(&self, runtime: &Runtime, to: Attached, mark: Attached) {
+        let from = self.attached.replace(to);
+        (runtime.attach)(from, to, mark);
+    }
+
+    /// Detaches whatever is attached, before the hub waits or calls back, and for a green thread that has nothing
+    /// to do with the runtime.
+    #[inline]
+    pub(super) fn detach_runtime(&self) {
+        if let Some(runtime) = runtime() {
+            self.attach(runtime, ptr::null_mut(), ptr::null_mut());
+        }
+    }
+
+    /// A green thread's first moment: one of the runtime's takes over what is attached.
+    #[inline]
+    pub(super) fn starts(&self, thread: &Thread) {
+        if !is_hosted(thread) {
+            self.detach_runtime();
+        }
+    }
+
+    /// What the adapter keeps of a thread that has not ended; null for nothing.
+    #[inline]
+    pub(crate) fn record(&self, thread: &Thread) -> *mut c_void {
+        match thread.root.get() && !is_hosted(thread) {
+            true => self.root_record.get(),
+            false if is_hosted(thread) => thread.value.get(),
+            false => ptr::null_mut(),
+        }
+    }
+
+    /// Gives a root a record. One that was a green thread of the runtime's has it, which forked.
+    pub(crate) fn set_root_record(&self, record: *mut c_void) {
+        self.root_record.set(record);
+    }
+
+    /// Whether an id is of this hub.
+    pub(crate) fn is_of(&self, id: Id) -> bool {
+        id.hub() == self.remote.number()
+    }
+
+    /// A signal has ended the hub's wait, whose handler the hub need not know of: the root is told if it heeds
+    /// them, since a runtime has its handlers act in the root.
+    pub(super) fn wait_was_interrupted(&self) {
+        let root: &Thread = self.root();
+        if runtime().is_some()
+            && root.heeds.get() == Heed::Every
+            && root.state.get() == State::Parked
+        {
+            self.unpark(root, Wake::Interrupted);
+        }
+    }
+}
