@@ -261,10 +261,14 @@ pub(crate) fn detach_elsewhere(id: Id) -> Result<()> {
     send_to(id, Message::Detach { id })
 }
 
-/// Sends a callback to the hub of a green thread of another OS thread.
+/// Sends a callback to the hub of a green thread, or a root, of another OS thread.
 pub(crate) fn post_to(id: Id, callback: Callback, argument: *mut c_void) -> Result<()> {
-    let handle = remote_of(id)?.handle();
-    registry::post(handle, callback, argument)
+    match (super::absent_thread(id), registry::by_number(id.hub())) {
+        (Error::WRONG_THREAD, Some(remote)) if id.is_of(Kind::Thread) => {
+            registry::post(remote.handle(), callback, argument)
+        }
+        _ => Err(Error::ESRCH),
+    }
 }
 
 fn send_to(id: Id, message: Message) -> Result<()> {

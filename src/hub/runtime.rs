@@ -22,6 +22,8 @@ pub(crate) struct Runtime {
     pub(crate) mark: fn() -> Attached,
     /// From what is attached to what is to be, and then by which state the OS thread is to be known.
     pub(crate) attach: fn(from: Attached, to: Attached, mark: Attached),
+    /// Whether the calling OS thread has the runtime's lock.
+    pub(crate) holds: fn() -> bool,
     /// What its green threads run. Their argument is the adapter's record of them, until they end.
     pub(crate) entry: EntryPoint,
 }
@@ -42,6 +44,12 @@ fn runtime() -> Option<&'static Runtime> {
 #[inline]
 fn is_hosted(thread: &Thread) -> bool {
     runtime().is_some_and(|runtime| runtime.entry as usize == thread.entry as usize)
+}
+
+/// Whether the calling OS thread has the lock of a runtime, so that whatever waits must not be another's turn.
+#[inline(always)]
+pub(crate) fn holds_runtime() -> bool {
+    runtime().is_some_and(|runtime| (runtime.holds)())
 }
 
 /// What a green thread left with, if there was a runtime then.

@@ -18,6 +18,9 @@ impl Families {
     /// Also what the other families cannot do without: a function of all families is patched with any.
     pub(crate) const ALL: Families = Families((1 << 8) - 1);
 
+    /// Who a green thread is to a language runtime: in the runtime's own object alone, and by its adapter's word.
+    pub(crate) const IDENTITY: Families = Families(1 << 8);
+
     /// Whoever waits for descriptors must hear of their close.
     pub(crate) const TRACKING: Families =
         Families(Families::WAIT.0 | Families::STREAM.0 | Families::CONNECTION.0);

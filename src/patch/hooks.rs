@@ -19,12 +19,12 @@ use super::hosts::{self, Number};
 use super::names::{self, Eai};
 use super::original::Original;
 use super::{
-    aside, batch, bytes, command, connection, handlers, loading, options, process, select,
+    aside, batch, bytes, command, connection, handlers, identity, loading, options, process, select,
     semaphore, sendfile, signals, sleep, socket, tracking, wait,
 };
 use libc::{
     addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
-    nfds_t, pid_t, pollfd, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t,
+    nfds_t, pid_t, pollfd, pthread_attr_t, pthread_t, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t,
     sockaddr, socklen_t, timespec, timeval, useconds_t, Lmid_t, FILE,
 };
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void, CStr};
@@ -286,6 +286,14 @@ hooks! {
         every __dup2(old: c_int, new: c_int) -> c_int = tracking::dup2;
         every dup3(old: c_int, new: c_int, flags: c_int) -> c_int = tracking::dup3;
         every setsockopt(socket: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int = options::setsockopt;
+    }
+    IDENTITY {
+        every pthread_self() -> pthread_t = identity::pthread_self;
+        every pthread_kill(thread: pthread_t, signal: c_int) -> c_int = identity::pthread_kill;
+        every pthread_setname_np(thread: pthread_t, name: *const c_char) -> c_int = identity::pthread_setname_np;
+        every pthread_getname_np(thread: pthread_t, name: *mut c_char, room: size_t) -> c_int = identity::pthread_getname_np;
+        every pthread_getcpuclockid(thread: pthread_t, clock: *mut clockid_t) -> c_int = identity::pthread_getcpuclockid;
+        every pthread_getattr_np(thread: pthread_t, attributes: *mut pthread_attr_t) -> c_int = identity::pthread_getattr_np;
     }
     LOADING {
         seen dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen;

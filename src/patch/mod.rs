@@ -15,7 +15,7 @@
 //!
 //! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
 //! the signal masks of `mask`; `signals`; `process` and `command`, with `shelter`; `semaphore`, with `posts` and `patience`; `names` and
-//! `hosts`; `loading`, with `seen` and `linker`.
+//! `hosts`; `loading`, with `seen` and `linker`; and `identity`, in the object of a language runtime alone.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
 //! `nature` of what is no socket, `ranges` and `options`; `batch` and `sendfile`; `connection` — connect and
@@ -32,6 +32,7 @@ mod family;
 mod handlers;
 mod hooks;
 mod hosts;
+mod identity;
 mod linker;
 mod listener;
 mod loading;

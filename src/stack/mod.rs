@@ -59,6 +59,11 @@ impl Stack {
         (self.limit().get()..=self.top().get()).contains(&address)
     }
 
+    /// What a thread's frames may use: the lowest byte, and the first that is beyond.
+    pub(crate) fn bounds(&self) -> (usize, usize) {
+        (self.limit().get(), self.top().get())
+    }
+
     /// Bytes of address space, the guard included.
     pub(crate) fn size(&self) -> usize {
         self.size

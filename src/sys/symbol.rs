@@ -53,3 +53,42 @@ pub(crate) fn of_process(name: &CStr) -> *mut c_void {
     // SAFETY: a string, and a handle of the loader's own.
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
 }
+
+/// An object of the process, held open.
+#[derive(Debug)]
+pub(crate) struct Opened(*mut c_void);
+
+impl Opened {
+    /// The object in which an address lies, if it is there for good or by its name.
+    pub(crate) fn around(address: usize) -> Option<Opened> {
+        let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
+        // SAFETY: a place for the answer, which is filled in if there is one.
+        let name = unsafe {
+            if libc::dladdr(address as *const c_void, info.as_mut_ptr()) == 0 {
+                return None;
+            }
+            info.assume_init().dli_fname
+        };
+        let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD;
+        // SAFETY: the loader's own string.
+        let mut handle = unsafe { libc::dlopen(name, flags) };
+        if handle.is_null() {
+            // The program itself is not known by its name.
+            // SAFETY: no name.
+            handle = unsafe { libc::dlopen(ptr::null(), flags) };
+        }
+        (!handle.is_null()).then_some(Opened(handle))
+    }
+
+    /// As dlopen(3) gives it, while this is kept.
+    pub(crate) fn handle(&self) -> *mut c_void {
+        self.0
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        // SAFETY: opened by `around`, and closed once.
+        unsafe { libc::dlclose(self.0) };
+    }
+}

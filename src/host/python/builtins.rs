@@ -5,7 +5,7 @@
 
 use super::api::{self, Api, FastCall, Method, Object, METH_FASTCALL};
 use super::waits::{self, Python, Raised};
-use super::{alarms, state, threads};
+use super::{alarms, patching, state, threads};
 use crate::clock::NEVER;
 use crate::error::{Error, Result};
 use crate::hub;
@@ -223,6 +223,18 @@ fn stack_size(given: Arguments<'_>) -> Answer {
     given.none()
 }
 
+fn patch(given: Arguments<'_>) -> Answer {
+    let families = given.id(0)?;
+    let families = given.of(u32::try_from(families).map_err(|_| Error::EINVAL))?;
+    let slots = given.of(patching::patch(given.0, families))?;
+    given.int(slots as u64)
+}
+
+fn unpatch(given: Arguments<'_>) -> Answer {
+    let slots = given.of(patching::unpatch())?;
+    given.int(slots as u64)
+}
+
 fn end(given: Arguments<'_>) -> Answer {
     state::end();
     given.none()
@@ -263,6 +275,8 @@ table! {
     throw_after(2..=2) "throw_after(seconds, exception)\n--\n\nRaises it in the calling thread after a time.";
     cancel_timer(1..=1) "cancel_timer(timer)\n--\n\nCancels what throw_after has set. False if it is over.";
     stack_size(1..=1) "stack_size(bytes)\n--\n\nAddress space for the stacks of green threads to come; 0 for the default.";
+    patch(1..=1) "patch(families)\n--\n\nMakes families of libc's functions cooperative. How many slots it has changed.";
+    unpatch(0..=0) "unpatch()\n--\n\nTakes that back.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
 

@@ -11,11 +11,13 @@
 //! * `threads` — the life of a green thread that runs Python.
 //! * `waits` — to suspend, to wake, to raise an exception where another green thread waits.
 //! * `alarms` — the same exception, at a time.
+//! * `patching` — libc's functions, and who a thread is to the interpreter.
 //! * `builtins` — the functions as Python sees them.
 
 mod alarms;
 mod api;
 mod builtins;
+mod patching;
 mod state;
 mod threads;
 mod waits;

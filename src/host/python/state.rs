@@ -13,7 +13,7 @@ use std::ffi::{c_void, CStr};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-static RUNTIME: Runtime = Runtime { mark, attach, entry: threads::entry };
+static RUNTIME: Runtime = Runtime { mark, attach, holds, entry: threads::entry };
 
 /// The key under which CPython keeps an OS thread's state.
 static KEY: AtomicU32 = AtomicU32::new(0);
@@ -77,6 +77,14 @@ pub(super) fn is_over() -> bool {
 fn mark() -> Attached {
     // SAFETY: a key of CPython's, which it keeps as long as it runs.
     unsafe { libc::pthread_getspecific(KEY.load(Ordering::Relaxed)) }
+}
+
+/// Up to 3.11 the current state is that of whoever has the lock, from 3.12 on each OS thread's own.
+fn holds() -> bool {
+    let api = api::known();
+    // SAFETY: only looks.
+    let current = unsafe { (api.state_current)() };
+    !current.is_null() && (api.version >= 0x030c || current == mark())
 }
 
 pub(super) fn set_mark(state: State) {
