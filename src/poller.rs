@@ -163,7 +163,11 @@ impl Poller {
 
     /// Waits at most `timeout` nanoseconds (negative: no limit) and hands each event over. Returns how
     /// many there were, wake-ups not counted; `None` where a signal has ended the wait.
-    pub(crate) fn wait(&self, timeout: Nanos, mut each: impl FnMut(usize, Readiness)) -> Option<usize> {
+    pub(crate) fn wait(
+        &self,
+        timeout: Nanos,
+        mut each: impl FnMut(usize, Readiness),
+    ) -> Option<usize> {
         let timeout = match timeout {
             0 => Some(Duration::ZERO),
             ns if ns < 0 => None,

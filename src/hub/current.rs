@@ -107,6 +107,7 @@ pub(crate) fn free(hub: &'static Hub, deadline: Nanos) -> Result<()> {
 }
 
 fn dispose(hub: &'static Hub) {
+    hub.drop_root_record();
     if hub.root().held.get() > 0 {
         objects::holder_ended(hub.root().id);
     }
@@ -140,6 +141,7 @@ impl Drop for AtExit {
             dispose(hub);
         } else {
             hub.remote.retire();
+            hub.drop_root_record();
             // Nobody else will answer who waits for its green threads.
             hub.joiners.take();
             hub.abandon_locks();

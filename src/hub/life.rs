@@ -17,6 +17,8 @@ pub(crate) struct SpawnOptions<'a> {
     pub(crate) stack_size: usize,
     pub(crate) name: Option<&'a [u8]>,
     pub(crate) detached: bool,
+    /// Bytes of the stack's slot to leave free above the frames.
+    pub(crate) room: u32,
 }
 
 impl SpawnOptions<'_> {
@@ -48,7 +50,7 @@ impl Hub {
         };
         // What this thread runs may have been loaded since the last one was spawned, and C++ with it.
         self.carrier.refresh_if_loaded();
-        let stack = self.stacks.take(size)?;
+        let stack = self.stacks.take(size)?.with_room(options.room);
         let Some(thread) = self.threads.insert(|id| Thread::new(id, entry, argument)) else {
             // SAFETY: taken above, unused.
             unsafe { self.stacks.give(stack) };

@@ -229,6 +229,7 @@ impl Order {
             stack_size: self.stack_size,
             name: Some(&self.name),
             detached: self.detached,
+            room: 0,
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Runtime {
     pub(crate) attach: fn(from: Attached, to: Attached, mark: Attached),
     /// Whether the calling OS thread has the runtime's lock.
     pub(crate) holds: fn() -> bool,
+    /// A root ends that has a record.
+    pub(crate) root_ended: fn(*mut c_void),
     /// What its green threads run. Their argument is the adapter's record of them, until they end.
     pub(crate) entry: EntryPoint,
 }
@@ -123,6 +125,14 @@ impl Hub {
     /// Gives a root a record. One that was a green thread of the runtime's has it, which forked.
     pub(crate) fn set_root_record(&self, record: *mut c_void) {
         self.root_record.set(record);
+    }
+
+    /// The root ends, or nobody will ever come back to it.
+    pub(super) fn drop_root_record(&self) {
+        let record = self.root_record.replace(ptr::null_mut());
+        if let (false, Some(runtime)) = (record.is_null(), runtime()) {
+            (runtime.root_ended)(record);
+        }
     }
 
     /// Whether an id is of this hub.

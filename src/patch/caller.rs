@@ -24,7 +24,8 @@ pub(super) struct Caller {
 pub(super) fn caller() -> Option<Caller> {
     let hub = hub::current()?;
     let thread = hub.running()?;
-    (thread.unhooked.get() == 0 && !aside::is_aside() && !hub::holds_runtime()).then_some(Caller { hub, thread })
+    (thread.unhooked.get() == 0 && !aside::is_aside() && !hub::holds_runtime())
+        .then_some(Caller { hub, thread })
 }
 
 /// Whether a hook for every OS thread may touch what the library keeps: not in a signal handler, which may have

@@ -19,13 +19,13 @@ use super::hosts::{self, Number};
 use super::names::{self, Eai};
 use super::original::Original;
 use super::{
-    aside, batch, bytes, command, connection, handlers, identity, loading, options, process, select,
-    semaphore, sendfile, signals, sleep, socket, tracking, wait,
+    aside, batch, bytes, command, connection, handlers, identity, loading, options, process,
+    select, semaphore, sendfile, signals, sleep, socket, tracking, wait,
 };
 use libc::{
     addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
-    nfds_t, pid_t, pollfd, pthread_attr_t, pthread_t, rusage, sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t,
-    sockaddr, socklen_t, timespec, timeval, useconds_t, Lmid_t, FILE,
+    nfds_t, pid_t, pollfd, pthread_attr_t, pthread_t, rusage, sem_t, sigaction, sighandler_t,
+    siginfo_t, sigset_t, size_t, sockaddr, socklen_t, timespec, timeval, useconds_t, Lmid_t, FILE,
 };
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void, CStr};
 use std::sync::OnceLock;

@@ -23,11 +23,13 @@ pub(crate) const MAX_SIZE: usize = 1 << 30;
 /// What a hub uses unless told otherwise. Resident is only what is touched.
 pub(crate) const DEFAULT_SIZE: usize = 256 * 1024;
 
-/// One stack: the slot `[low, low + size)`, its guard at the low end.
+/// One stack: the slot `[low, low + size)`, its guard at the low end, and at the high end what its thread has it
+/// leave free.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stack {
     low: NonZeroUsize,
-    size: usize,
+    size: u32,
+    room: u32,
 }
 
 /// Stacks begin at one of this many different offsets, a cache line apart. Without, the hot lines of
@@ -39,14 +41,15 @@ const CACHE_LINE: usize = 64;
 impl Stack {
     /// Where the thread's frames begin, growing down.
     fn top(&self) -> NonZeroUsize {
-        let colour = (self.low.get() / self.size) % COLOURS;
+        let colour = (self.low.get() / self.size()) % COLOURS;
         // The slot is far larger than all colours together: never zero.
-        NonZeroUsize::MIN.saturating_add(self.low.get() + self.size - colour * CACHE_LINE - 1)
+        let free = colour * CACHE_LINE + self.room as usize;
+        NonZeroUsize::MIN.saturating_add(self.low.get() + self.size() - free - 1)
     }
 
     /// The lowest byte that a frame may use.
     fn limit(&self) -> NonZeroUsize {
-        self.low.saturating_add(guard::length(self.size))
+        self.low.saturating_add(guard::length(self.size()))
     }
 
     /// Whether an address lies where a thread that ran out of this stack would touch.
@@ -66,7 +69,19 @@ impl Stack {
 
     /// Bytes of address space, the guard included.
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.size as usize
+    }
+
+    fn new(low: NonZeroUsize, size: usize) -> Stack {
+        // No slot is larger than MAX_SIZE.
+        Stack { low, size: size as u32, room: 0 }
+    }
+
+    /// The same stack, with so many bytes above its frames left free, whole cache lines of them and far less than
+    /// there are.
+    pub(crate) fn with_room(self, bytes: u32) -> Stack {
+        debug_assert!(bytes % CACHE_LINE as u32 == 0 && bytes < self.size / 4);
+        Stack { room: bytes, ..self }
     }
 }
 

@@ -66,15 +66,15 @@ impl Pool {
         let class = &mut classes[at];
         if let Some(low) = class.warm.pop() {
             self.warm.set(self.warm.get() - 1);
-            return Ok(Stack { low, size });
+            return Ok(Stack::new(low, size));
         }
         if let Some(low) = class.cold.pop() {
             self.cold.set(self.cold.get() - 1);
-            return Ok(Stack { low, size });
+            return Ok(Stack::new(low, size));
         }
         let low = class.cut(&self.guarding)?;
         self.cut.set(self.cut.get() + 1);
-        Ok(Stack { low, size })
+        Ok(Stack::new(low, size))
     }
 
     /// Takes a stack back.
@@ -84,7 +84,7 @@ impl Pool {
     #[inline]
     pub(crate) unsafe fn give(&self, stack: Stack) {
         let mut classes = self.classes.borrow_mut();
-        let Some(class) = classes.iter_mut().find(|class| class.size == stack.size) else {
+        let Some(class) = classes.iter_mut().find(|class| class.size == stack.size()) else {
             debug_assert!(false, "a stack from elsewhere");
             return;
         };
@@ -93,9 +93,9 @@ impl Pool {
             self.warm.set(self.warm.get() + 1);
             class.warm.push(stack.low);
         } else {
-            let guard = guard::length(stack.size);
+            let guard = guard::length(stack.size());
             // SAFETY: above the guard the slot is an ordinary part of its mapping, and unused.
-            unsafe { memory::discard(stack.low.get() + guard, stack.size - guard) };
+            unsafe { memory::discard(stack.low.get() + guard, stack.size() - guard) };
             self.cold.set(self.cold.get() + 1);
             class.cold.push(stack.low);
         }

@@ -12,6 +12,8 @@ use crate::slab::Id;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
 struct Alarm {
@@ -25,7 +27,29 @@ struct Alarm {
 struct Alarms {
     last: Cell<u64>,
     set: RefCell<HashMap<u64, Alarm>>,
-    garbage: RefCell<Vec<*mut Object>>,
+}
+
+impl Drop for Alarms {
+    fn drop(&mut self) {
+        for (_, alarm) in self.set.take() {
+            give_up(alarm.exception);
+        }
+    }
+}
+
+/// References that were given up where nothing was attached.
+#[derive(Debug)]
+struct Garbage(Vec<*mut Object>);
+
+// SAFETY: addresses, of which nothing is read but with the interpreter's lock held.
+unsafe impl Send for Garbage {}
+
+static GARBAGE: Mutex<Garbage> = Mutex::new(Garbage(Vec::new()));
+/// Whether there is any, so that who looks in vain pays for no lock.
+static IS_ANY: AtomicBool = AtomicBool::new(false);
+
+fn garbage() -> MutexGuard<'static, Garbage> {
+    GARBAGE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 thread_local! {
@@ -79,19 +103,23 @@ pub(super) unsafe fn cancel(api: &Api, key: u64) -> bool {
 
 /// Drops a reference when a thread comes along whose state is attached.
 pub(super) fn give_up(object: *mut Object) {
-    ALARMS.with(|alarms| alarms.garbage.borrow_mut().push(object));
+    garbage().0.push(object);
+    IS_ANY.store(true, Ordering::Release);
 }
 
-/// Drops what was given up on this OS thread.
+/// Drops what was given up on any OS thread.
 ///
 /// # Safety
 /// The calling thread's state is attached.
 pub(super) unsafe fn drop_garbage(api: &Api) {
-    ALARMS.with(|alarms| {
-        // Destructors may come here again.
-        while let Some(object) = { alarms.garbage.borrow_mut().pop() } {
-            // SAFETY: a reference that was given up.
-            unsafe { (api.decref)(object) };
-        }
-    });
+    if !IS_ANY.load(Ordering::Acquire) {
+        return;
+    }
+    // Out of the lock, since destructors may run, and come here again.
+    let mut given_up = std::mem::take(&mut garbage().0);
+    IS_ANY.store(false, Ordering::Release);
+    while let Some(object) = given_up.pop() {
+        // SAFETY: a reference that was given up.
+        unsafe { (api.decref)(object) };
+    }
 }

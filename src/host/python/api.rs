@@ -2,6 +2,7 @@
 //!
 //! All are of the stable ABI, or have had one form since 3.8 (docs.python.org, C API reference).
 
+use super::chunk::Allocator;
 use crate::error::{Error, Result};
 use crate::sys::symbol;
 use std::ffi::{c_char, c_int, c_long, c_longlong, c_ulonglong, c_void, CStr};
@@ -112,6 +113,8 @@ api! {
         state_known = c"PyGILState_GetThisThreadState": fn() -> State;
         save = c"PyEval_SaveThread": fn() -> State;
         restore = c"PyEval_RestoreThread": fn(State);
+        arena_get = c"PyObject_GetArenaAllocator": fn(*mut Allocator);
+        arena_set = c"PyObject_SetArenaAllocator": fn(*const Allocator);
         interpreter = c"PyInterpreterState_Get" | c"_PyInterpreterState_Get": fn() -> *mut c_void;
         main_interpreter = c"PyInterpreterState_Main": fn() -> *mut c_void;
     }

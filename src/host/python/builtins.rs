@@ -138,7 +138,10 @@ fn spawn(given: Arguments<'_>) -> Answer {
         return Err(given.fails(api.type_error, c"the keywords are no dict"));
     }
     if state::is_over() {
-        return Err(given.fails(api.runtime_error, c"the interpreter is ending: no green thread runs any more"));
+        return Err(given.fails(
+            api.runtime_error,
+            c"the interpreter is ending: no green thread runs any more",
+        ));
     }
     let call = (given.at(1), given.at(2), keywords);
     // SAFETY: arguments of these types, with the state attached.
@@ -150,13 +153,28 @@ fn current(given: Arguments<'_>) -> Answer {
     let running = hub::current().and_then(|hub| Some((hub, hub.running()?)));
     let thread = running.and_then(|(hub, thread)| threads::record_of(hub, thread.id));
     match thread {
-        Some((_, record)) if !record.thread.is_null() => {
+        Some((_, record)) if !record.thread.get().is_null() => {
+            let thread = record.thread.get();
             // SAFETY: the record owns it.
-            unsafe { (given.0.incref)(record.thread) };
-            Ok(record.thread)
+            unsafe { (given.0.incref)(thread) };
+            Ok(thread)
         }
         _ => given.none(),
     }
+}
+
+fn set_current(given: Arguments<'_>) -> Answer {
+    let hub = given.of(hub::enter())?;
+    let thread = given.of(hub.running().ok_or(Error::NOT_GREEN))?;
+    let object = given.at(0);
+    // SAFETY: an argument, with the state attached.
+    unsafe { (given.0.incref)(object) };
+    let before = threads::record(hub, thread).thread.replace(object);
+    if !before.is_null() {
+        // SAFETY: the record owned it.
+        unsafe { (given.0.decref)(before) };
+    }
+    given.none()
 }
 
 fn ident(given: Arguments<'_>) -> Answer {
@@ -218,7 +236,8 @@ fn stack_size(given: Arguments<'_>) -> Answer {
     // SAFETY: as above.
     let size = unsafe { (given.0.size_as)(given.at(0)) };
     let size = given.unless_raised(size)?;
-    let size = usize::try_from(size).map_err(|_| given.fails(given.0.value_error, c"less than nothing"))?;
+    let size = usize::try_from(size)
+        .map_err(|_| given.fails(given.0.value_error, c"less than nothing"))?;
     given.of(threads::set_stack_size(size))?;
     given.none()
 }
@@ -266,7 +285,8 @@ macro_rules! table {
 
 table! {
     spawn(4..=4) "spawn(thread, function, args, kwargs)\n--\n\nMakes a green thread, and gives its id.";
-    current(0..=0) "current()\n--\n\nThe thread object of the running green thread, None in a root.";
+    current(0..=0) "current()\n--\n\nThe thread object of the running green thread, None in a root that has set none.";
+    set_current(1..=1) "set_current(thread)\n--\n\nWhat current() gives from now on.";
     ident(0..=0) "ident()\n--\n\nThe id of the running green thread, or of the root.";
     sleep(1..=1) "sleep(seconds)\n--\n\nSuspends for so long; lets every ready thread run first if not more than 0.";
     park(0..=1) "park(seconds=None)\n--\n\nSuspends until an unpark: True. False when the time is over.";
@@ -293,8 +313,7 @@ pub(super) unsafe fn table(api: &Api) -> *mut Object {
         }
         for method in METHODS {
             let function = (api.new_function)(method, ptr::null_mut(), ptr::null_mut());
-            let failed =
-                function.is_null() || (api.dict_set)(dict, method.name, function) != 0;
+            let failed = function.is_null() || (api.dict_set)(dict, method.name, function) != 0;
             if !function.is_null() {
                 (api.decref)(function);
             }

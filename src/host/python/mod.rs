@@ -9,6 +9,7 @@
 //! * `api` — the functions of CPython that are used.
 //! * `state` — attaching and detaching thread states, and what CPython knows the OS thread by.
 //! * `threads` — the life of a green thread that runs Python.
+//! * `chunk` — where its Python frames lie.
 //! * `waits` — to suspend, to wake, to raise an exception where another green thread waits.
 //! * `alarms` — the same exception, at a time.
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
@@ -17,6 +18,7 @@
 mod alarms;
 mod api;
 mod builtins;
+mod chunk;
 mod patching;
 mod state;
 mod threads;

@@ -6,14 +6,15 @@
 //! value goes with the green thread on every version.
 
 use super::api::{self, Api, State};
-use super::threads;
+use super::{chunk, threads};
 use crate::hub::{self, Attached, Runtime};
 use std::cell::Cell;
 use std::ffi::{c_void, CStr};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-static RUNTIME: Runtime = Runtime { mark, attach, holds, entry: threads::entry };
+static RUNTIME: Runtime =
+    Runtime { mark, attach, holds, root_ended: threads::root_ended, entry: threads::entry };
 
 /// The key under which CPython keeps an OS thread's state.
 static KEY: AtomicU32 = AtomicU32::new(0);
@@ -39,7 +40,9 @@ pub(super) unsafe fn begin(api: &Api) -> Result<(), &'static CStr> {
     let (mine, interpreter, main) =
         unsafe { ((api.state_known)(), (api.interpreter)(), (api.main_interpreter)()) };
     if api.is_free_threaded {
-        return Err(c"greenhub needs the interpreter's lock, which a free-threaded build does not have");
+        return Err(
+            c"greenhub needs the interpreter's lock, which a free-threaded build does not have",
+        );
     }
     if interpreter != main {
         return Err(c"greenhub runs in the main interpreter only, not in a subinterpreter");
@@ -52,10 +55,14 @@ pub(super) unsafe fn begin(api: &Api) -> Result<(), &'static CStr> {
         .filter(|key| !mine.is_null() && unsafe { libc::pthread_getspecific(*key) } == mine)
         .collect();
     let [key] = keys[..] else {
-        return Err(c"this interpreter keeps its threads' states where greenhub does not find them");
+        return Err(
+            c"this interpreter keeps its threads' states where greenhub does not find them",
+        );
     };
     KEY.store(key, Ordering::Relaxed);
     INTERPRETER.store(main, Ordering::Relaxed);
+    // SAFETY: the caller holds the lock, which others wait for that come here.
+    unsafe { chunk::install(api) };
     hub::register(&RUNTIME);
     BEGUN.store(true, Ordering::Release);
     Ok(())

@@ -1,7 +1,7 @@
 //! The life of a green thread that runs Python.
 
 use super::api::{self, Api, Object, State};
-use super::{alarms, state};
+use super::{alarms, chunk, state};
 use crate::error::Result;
 use crate::hub::{self, Hub, SpawnOptions};
 use crate::slab::Id;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(super) struct Record {
     /// What `current()` answers; null in a root. Owned, as the next three.
-    pub(super) thread: *mut Object,
+    pub(super) thread: Cell<*mut Object>,
     function: *mut Object,
     arguments: *mut Object,
     /// Null for none.
@@ -27,19 +27,22 @@ pub(super) struct Record {
     pub(super) thrown: Cell<*mut Object>,
     /// It waits in a builtin of ours, where an exception can be raised.
     pub(super) waits: Cell<bool>,
+    /// The place above its C stack is free.
+    pub(super) has_room: Cell<bool>,
 }
 
 impl Record {
     fn new(thread: *mut Object, call: (*mut Object, *mut Object, *mut Object)) -> Record {
         let (function, arguments, keywords) = call;
         Record {
-            thread,
+            thread: Cell::new(thread),
             function,
             arguments,
             keywords,
             permit: Cell::new(false),
             thrown: Cell::new(ptr::null_mut()),
             waits: Cell::new(false),
+            has_room: Cell::new(false),
         }
     }
 }
@@ -77,8 +80,12 @@ pub(super) unsafe fn spawn(
 ) -> Result<Id> {
     let hub = hub::enter()?;
     let record = Box::into_raw(Box::new(Record::new(thread, call)));
-    let options =
-        SpawnOptions { stack_size: stack_size(api), detached: true, ..SpawnOptions::default() };
+    let options = SpawnOptions {
+        stack_size: stack_size(api),
+        detached: true,
+        room: chunk::room(api),
+        name: None,
+    };
     match hub.spawn(entry, record.cast(), options) {
         Ok(id) => {
             for object in [thread, call.0, call.1, call.2] {
@@ -106,6 +113,7 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
     let Some(hub) = hub::current() else { return ptr::null_mut() };
     // SAFETY: the caller vouches for it. Others see it through shared references only, until it is dropped.
     let kept = unsafe { &*record.cast::<Record>() };
+    kept.has_room.set(chunk::room(api) > 0);
     // SAFETY: the hub knows what is attached.
     let state = unsafe { state::start(api, hub.take_attached()) };
     if state.is_null() {
@@ -121,7 +129,7 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
             (api.decref)(result);
         }
         // Destructors may run, and wait, in each of these.
-        for object in [kept.function, kept.arguments, kept.keywords, kept.thread] {
+        for object in [kept.function, kept.arguments, kept.keywords, kept.thread.get()] {
             if !object.is_null() {
                 (api.decref)(object);
             }
@@ -131,6 +139,9 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
         let thrown = kept.thrown.replace(ptr::null_mut());
         if !thrown.is_null() {
             (api.decref)(thrown);
+        }
+        if let Some(thread) = hub.running() {
+            thread.value.set(ptr::null_mut());
         }
         drop(Box::from_raw(record.cast::<Record>()));
     }
@@ -149,6 +160,17 @@ pub(super) fn record<'thread>(hub: &'thread Hub, thread: &'thread Thread) -> &'t
     }
     // SAFETY: made by `spawn` or above, and dropped by the thread itself when it ends.
     unsafe { &*record.cast::<Record>() }
+}
+
+/// Drops what was kept of a root, whose OS thread ends, or whose hub.
+pub(super) fn root_ended(record: *mut c_void) {
+    // SAFETY: made by `record`, and nobody's any more.
+    let record = unsafe { Box::from_raw(record.cast::<Record>()) };
+    for object in [record.thread.get(), record.thrown.get()] {
+        if !object.is_null() {
+            alarms::give_up(object);
+        }
+    }
 }
 
 /// The record of a thread of the calling OS thread's hub, by its id.

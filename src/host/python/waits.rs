@@ -70,7 +70,12 @@ unsafe fn raise_thrown(api: &Api, record: &Record) -> Python<()> {
 unsafe fn waiter(api: &Api) -> Python<(&'static Hub, &'static Thread, &'static Record)> {
     if state::is_over() {
         // SAFETY: the caller vouches for the state.
-        unsafe { api.raise(api.runtime_error, c"the interpreter is ending: no green thread runs any more") };
+        unsafe {
+            api.raise(
+                api.runtime_error,
+                c"the interpreter is ending: no green thread runs any more",
+            )
+        };
         return Err(Raised);
     }
     let found = hub::enter().and_then(|hub| {
@@ -124,7 +129,9 @@ unsafe fn suspend(
                 Wake::TimedOut => return Ok(false),
                 Wake::Interrupted if (api.check_signals)() != 0 => return Err(Raised),
                 // One that a handler has unparked need not wait any longer.
-                Wake::Interrupted if record.permit.get() && reason == Reason::Host => return Ok(true),
+                Wake::Interrupted if record.permit.get() && reason == Reason::Host => {
+                    return Ok(true)
+                }
                 Wake::Interrupted => {}
                 Wake::Canceled => return Err(raise(api, Error::ECANCELED)),
                 Wake::Deadlock => return Err(raise(api, Error::EDEADLK)),
@@ -207,7 +214,11 @@ pub(super) fn unpark(id: Id) -> bool {
 
 /// Has an exception, of which it takes a reference over, raised where a thread of the calling OS thread's hub waits,
 /// or will. What cannot be is given back.
-pub(super) fn throw_here(hub: &Hub, id: Id, exception: *mut Object) -> std::result::Result<(), *mut Object> {
+pub(super) fn throw_here(
+    hub: &Hub,
+    id: Id,
+    exception: *mut Object,
+) -> std::result::Result<(), *mut Object> {
     let Some((thread, record)) = record_of(hub, id) else { return Err(exception) };
     let before = record.thrown.replace(exception);
     if !before.is_null() {
