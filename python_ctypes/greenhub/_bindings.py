@@ -1,7 +1,7 @@
 """The C header of libgreenhub for ctypes: constants, structs, callback types and functions.
 
-Generated from include/greenhub.h by python_ctypes/generate_bindings.py: `make bindings` writes it
-anew. What each name means stands in the header.
+Generated from include/greenhub.h by generate_bindings.py: `make bindings` writes it anew. What each
+name means stands in the header.
 """
 
 from __future__ import annotations

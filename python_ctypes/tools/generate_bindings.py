@@ -13,16 +13,16 @@ from typing import NamedTuple, Sequence
 
 from c_header import Alias, Callback, Define, Enum, Function, Header, HeaderError, Struct, parse
 
-HERE = Path(__file__).resolve().parent
-HEADER = HERE.parent / "include" / "greenhub.h"
-BINDINGS = HERE / "greenhub" / "_bindings.py"
+PROJECT = Path(__file__).resolve().parent.parent
+HEADER = PROJECT.parent / "include" / "greenhub.h"
+BINDINGS = PROJECT / "greenhub" / "_bindings.py"
 WIDTH = 100
 
 OPENING = '''\
 """The C header of libgreenhub for ctypes: constants, structs, callback types and functions.
 
-Generated from include/greenhub.h by python_ctypes/generate_bindings.py: `make bindings` writes it
-anew. What each name means stands in the header.
+Generated from include/greenhub.h by generate_bindings.py: `make bindings` writes it anew. What each
+name means stands in the header.
 """
 
 from __future__ import annotations

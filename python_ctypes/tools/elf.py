@@ -1,7 +1,7 @@
 """Reads from a shared object what it needs of its system: the machine, libraries, symbol versions.
 
-The versions decide which systems a wheel may be offered to. They stand in the section that the loader
-itself goes by (.gnu.version_r), so that nothing here depends on installed tools or on the machine.
+The versions decide which systems a wheel may be offered to. They are read where the loader itself
+reads them, so that nothing here depends on installed tools or on the machine.
 """
 
 from __future__ import annotations
