@@ -8,6 +8,8 @@ PYTHON ?= python3
 INSTALL ?= install
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
+# The virtual environment that scripts/setup.sh makes.
+LINT := $(abspath $(TARGET))/lint-python
 
 # Where `make install` puts things; DESTDIR stands before all of them.
 PREFIX ?= /usr/local
@@ -34,8 +36,8 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch abi-baseline bench-core lint \
-        install install-header \
+        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch abi-baseline bench-core lint lint-python \
+        bindings wheel install install-header \
         install-shared install-static uninstall clean
 
 help: ## list the targets
@@ -47,6 +49,14 @@ build: ## the library, release: libgreenhub.so and libgreenhub.a
 
 header: ## write include/greenhub.h anew from src/ffi
 	GREENHUB_UPDATE_HEADER=1 $(CARGO) build --release
+	@$(MAKE) --no-print-directory bindings
+
+bindings: ## write the header for ctypes anew, which `header` does as well
+	$(PYTHON) python_ctypes/tools/generate_bindings.py --write
+
+wheel: build ## the Python package with the library, into dist
+	@$(PYTHON) python_ctypes/tools/generate_bindings.py
+	@$(PYTHON) python_ctypes/tools/build_wheel.py --library $(RELEASE)/libgreenhub.so --out dist
 
 examples: $(EXAMPLES) ## the programs of c_examples, into target/c_examples
 
@@ -88,8 +98,8 @@ test-valgrind: ## C programs and examples under valgrind
 test-aarch64: ## C programs built for aarch64, under qemu's user-mode emulation
 	@CARGO="$(CARGO)" TARGET="$(TARGET)" scripts/test-aarch64.sh
 
-test-python: build ## the library through ctypes
-	GREENHUB_LIBRARY=$(RELEASE)/libgreenhub.so $(PYTHON) python_ctypes/check_abi.py
+test-python: build ## the wheel, installed for each CPython on the machine; PYTHONS chooses
+	@PYTHON="$(PYTHON)" PYTHONS="$(PYTHONS)" TARGET="$(TARGET)" RELEASE="$(RELEASE)" scripts/test-python.sh
 
 abi-baseline: ## write the ABI's baseline in tests/abi anew, and say what changed
 	@scripts/setup.sh test
@@ -119,12 +129,20 @@ soak-patch: build # new sequences until the time is over, then 100,000 rounds
 test-bench: build ## the same benchmark, seconds only: it runs, nothing is judged
 	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench/quick --quick
 
-lint: ## rustfmt, clippy and rustdoc, warnings denied
+lint: lint-python ## rustfmt, clippy, rustdoc, ruff and mypy, warnings denied
 	@scripts/setup.sh lint
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --all-targets --features fault-injection -- -D warnings
 	RUSTDOCFLAGS="-D warnings -D missing-docs" $(CARGO) doc --no-deps
+
+lint-python: # with the oldest and the newest Python in mind
+	@PYTHON="$(PYTHON)" scripts/setup.sh lint-python
+	cd python_ctypes && export RUFF_CACHE_DIR=$(LINT)/ruff-cache && \
+	    $(LINT)/bin/ruff check . && $(LINT)/bin/ruff format --check . && \
+	    for version in 3.8 3.13; do \
+	        $(LINT)/bin/mypy --cache-dir $(LINT)/mypy-cache --python-version $$version . || exit 1; \
+	    done
 
 # Built only where missing, so that `sudo make install` needs no cargo.
 $(RELEASE)/libgreenhub.so $(RELEASE)/libgreenhub.a:
@@ -174,3 +192,4 @@ uninstall: ## what install put there
 
 clean: ## remove everything built
 	$(CARGO) clean --target-dir $(TARGET)
+	rm -rf dist

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a target needs on a fresh Debian machine: setup.sh demo|test|lint,
+# Installs what a target needs on a fresh Debian machine: setup.sh demo|test|lint|lint-python,
 # and setup.sh cargo-c, which `test` does by itself only with CI=true: it takes
 # minutes. As root it installs; otherwise it says what to install. What is
 # required and missing is an error here; what is optional is skipped later, by
@@ -90,6 +90,25 @@ cargo_c() {
         --bin cargo-cinstall --quiet || echo "setup: could not build cargo-c"
 }
 
+python=${PYTHON:-python3}
+
+# Debian has the module that makes virtual environments, and pip for them, in a package of its own.
+needs_venv() {
+    require "$python" python3
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || required+=(python3-venv)
+}
+
+# ruff and mypy, in a virtual environment below target: pinned, and no business of the system's.
+python_lint_tools() {
+    local folder=${CARGO_TARGET_DIR:-target}/lint-python wanted=python_ctypes/lint-requirements.txt
+    cmp -s "$wanted" "$folder/installed.txt" && return 0
+    echo "setup: installing ruff and mypy into $folder"
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+    "$folder/bin/pip" --disable-pip-version-check install --quiet --only-binary :all: -r "$wanted"
+    cp "$wanted" "$folder/installed.txt"
+}
+
 toolchain
 require gcc gcc
 require make make
@@ -100,7 +119,7 @@ demo) ;;
 test)
     require g++ g++
     require pkg-config pkg-config
-    require python3 python3
+    needs_venv
     require nm binutils
     want valgrind valgrind
     # Without the symbols of the dynamic loader valgrind does not start.
@@ -120,8 +139,11 @@ lint)
     component rustfmt rustfmt
     component cargo-clippy clippy
     ;;
+lint-python)
+    needs_venv
+    ;;
 *)
-    echo "usage: $0 demo|test|lint|cargo-c" >&2
+    echo "usage: $0 demo|test|lint|lint-python|cargo-c" >&2
     exit 2
     ;;
 esac
@@ -130,9 +152,11 @@ for package in "${required[@]}"; do
     case "$package" in
     libc6-dev) [ -e /usr/include/stdio.h ] ;;
     binutils) have nm ;;
+    python3-venv) "$python" -c 'import ensurepip, venv' ;;
     *) have "$package" ;;
     esac || { echo "setup: $package is still missing" >&2; exit 1; }
 done
 case "${1:-}:${CI:-}" in
 cargo-c:* | test:true) cargo_c ;;
+lint-python:*) python_lint_tools ;;
 esac

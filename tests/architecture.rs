@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const DOCUMENT: &str = "docs/architecture.md";
 const MAX_LINES: usize = 600;
 
-/// Everything hand-written; `include/greenhub.h` is generated.
+/// Where everything hand-written is. `include/greenhub.h` is generated, as is `GENERATED`.
 const HAND_WRITTEN: &[&str] = &[
     "src",
     "tests",
@@ -31,6 +31,7 @@ const HAND_WRITTEN: &[&str] = &[
     "include/greenhub.hpp",
     "build.rs",
 ];
+const GENERATED: &[&str] = &["python_ctypes/greenhub/_bindings.py"];
 const EXTENSIONS: &[&str] = &["rs", "c", "h", "cpp", "hpp", "S", "py", "sh"];
 
 fn root() -> &'static Path {
@@ -111,7 +112,9 @@ fn lib_lists_the_modules_in_table_order() {
 
 #[test]
 fn no_file_is_over_600_lines() {
-    assert_none(rules::lengths(&read_all(HAND_WRITTEN), MAX_LINES));
+    let mut sources = read_all(HAND_WRITTEN);
+    sources.retain(|source| !GENERATED.contains(&source.name.as_str()));
+    assert_none(rules::lengths(&sources, MAX_LINES));
 }
 
 #[path = "architecture/self_test.rs"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from greenhub import _bindings
 from greenhub._library import library, pydll
-from support import HEADER, TOP, c_header, generate_bindings
+from support import HEADER, TOP, c_header, generate_bindings, missing
 
 TEXT = HEADER.read_text(encoding="utf-8")
 PLAIN = re.sub(r"/\*.*?\*/|//[^\n]*", " ", TEXT, flags=re.DOTALL)
@@ -108,7 +108,7 @@ class Compiled(unittest.TestCase):
     def setUp(self) -> None:
         compiler = os.environ.get("CC") or shutil.which("cc") or ""
         if not compiler:
-            self.skipTest("no C compiler")
+            missing(self, "C compiler")
         self.compiler = compiler.split()
         self.header = c_header.parse(TEXT)
 
