@@ -76,10 +76,10 @@ def _find() -> tuple[ctypes.CDLL, str]:
 def _file(library: ctypes.CDLL, name: str) -> str:
     """The path of the file that was loaded, which the loader may have found in its own folders."""
     symbol = _Symbol()
-    dladdr = ctypes.CDLL(None).dladdr
-    dladdr.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Symbol)]
     address = ctypes.cast(library.gh_abi_version, ctypes.c_void_p)
-    if dladdr(address, ctypes.byref(symbol)) and symbol.file:
+    # glibc before 2.34 has it in a library of its own, with which Python is mostly linked.
+    dladdr = getattr(ctypes.CDLL(None), "dladdr", None)
+    if dladdr and dladdr(address, ctypes.byref(symbol)) and symbol.file:
         return os.path.abspath(os.fsdecode(symbol.file))
     return name
 

@@ -108,7 +108,7 @@ class Compiled(unittest.TestCase):
     def setUp(self) -> None:
         compiler = os.environ.get("CC") or shutil.which("cc") or ""
         if not compiler:
-            missing(self, "C compiler")
+            missing("C compiler")
         self.compiler = compiler.split()
         self.header = c_header.parse(TEXT)
 
