@@ -1,0 +1,54 @@
+"""The functions of the native core, with their types.
+
+The library makes them as builtins at run time; ``_library`` finds the library and fetches them.
+Everything else in this package stands on the functions below and knows nothing of where they
+come from. They are bound here without a wrapper, because a Python frame more would cost
+several times what a switch costs.
+
+None of them lets go of the interpreter lock unless it waits, and only `sleep` and `park` wait.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from . import _library
+
+_functions: dict[str, Any] = _library.python_functions()
+
+#: ``spawn(thread, function, args, kwargs)``: a green thread of the calling OS thread, ready behind
+#: all others, calls ``function(*args, **kwargs)``. ``thread`` is what `current` gives inside, and
+#: lives as long. What the function returns is dropped. Returns an id that is never used again.
+spawn: Callable[[object, Callable[..., object], tuple[object, ...], dict[str, Any] | None], int] = (
+    _functions["spawn"]
+)
+
+#: ``current()``: the ``thread`` of the running green thread, None in a root that has set none.
+current: Callable[[], Any] = _functions["current"]
+
+#: ``set_current(thread)``: what `current` gives from now on.
+set_current: Callable[[object], None] = _functions["set_current"]
+
+#: ``ident()``: the id of the running green thread, the root of the OS thread included.
+ident: Callable[[], int] = _functions["ident"]
+
+#: ``sleep(seconds)``: suspends at least so long; 0 or less lets every ready thread run first.
+sleep: Callable[[float], None] = _functions["sleep"]
+
+#: ``park(seconds=None)``: suspends until `unpark`, True, or until the time is over, False. An
+#: `unpark` that came before is remembered, once, so that callers look at their condition again.
+park: Callable[..., bool] = _functions["park"]
+
+#: ``unpark(id)``: wakes from any OS thread, in the order of the calls; False if it is gone.
+unpark: Callable[[int], bool] = _functions["unpark"]
+
+#: ``throw(id, exception)``: raises this instance out of the call in which the thread waits, or out
+#: of the next one that it makes; False if it is gone. From any OS thread. A second replaces the
+#: first if that has not been raised yet.
+throw: Callable[[int, BaseException], bool] = _functions["throw"]
+
+#: ``throw_after(seconds, exception)``: `throw` to the calling thread after a time. Returns a timer.
+throw_after: Callable[[float, BaseException], int] = _functions["throw_after"]
+
+#: ``cancel_timer(timer)``: False if it has fired.
+cancel_timer: Callable[[int], bool] = _functions["cancel_timer"]

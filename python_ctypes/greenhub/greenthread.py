@@ -1,0 +1,423 @@
+"""Green threads: functions that run in turn on the calling OS thread, each on a stack of its own.
+
+`spawn` makes one and returns at once; the new thread runs when the caller first waits. Threads
+are never interrupted between two waits (unless preemption was asked for), so that code between
+them needs no lock. The code of the OS thread itself, its *root*, is a green thread too: it may
+wait as any other, and while it waits the others run.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any, Callable, Generic, TypeVar, cast
+
+from . import _core, _failures
+from ._exceptions import GreenletExit, from_throw_args
+
+__all__ = [
+    "GreenThread",
+    "GreenletExit",
+    "cancel",
+    "getcurrent",
+    "kill",
+    "sleep",
+    "spawn",
+    "spawn_after",
+    "spawn_after_local",
+    "spawn_n",
+]
+
+T = TypeVar("T")
+
+_SPAWNED = 0
+_RUNNING = 1
+_DONE = 2
+
+
+class _Link:
+    """A function to be called at a thread's end. Compared by identity, unlike what it holds."""
+
+    __slots__ = ("args", "function", "kwargs")
+
+    def __init__(
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+
+    def call(self, thread: GreenThread[Any]) -> None:
+        self.function(thread, *self.args, **self.kwargs)
+
+
+class GreenThread(Generic[T]):
+    """A green thread, as `spawn` and its kin return it and `getcurrent` finds it.
+
+    It is true between its first turn and its end.
+
+    **Exceptions.** One that leaves the function is kept, and every `wait` raises it. It is taken,
+    and reported nowhere, if somebody waits for the thread or has linked a function at its end, or
+    waits later on: as long as the thread is referred to, for a second. Otherwise it is reported
+    once, with the thread's name, to the function that `greenhub.set_excepthook` sets: at once if
+    nobody refers to the thread any more, after that second, or when the program ends.
+    `GreenletExit` is never reported. `SystemExit` and `KeyboardInterrupt` that nobody waits for
+    are raised in the root of the OS thread, which they were meant for.
+
+    **OS threads.** `wait`, `kill`, `cancel`, `link` and `unlink` may be called from any.
+    """
+
+    # Most threads never set these, and setting an attribute costs time at each spawn.
+    _state = _SPAWNED
+    _delayed = False
+    _detached = False
+    _taken = False
+    _doom: list[BaseException] | None = None
+    _error: BaseException | None = None
+    _name: str | None = None
+
+    _ident: int
+    _value: T
+
+    def __init__(self, function: Callable[..., object], root: GreenThread[Any] | None) -> None:
+        """Not for callers: see `spawn`."""
+        self._function = function
+        self._root: GreenThread[Any] = self if root is None else root
+        # Who wants to know of the end: idents of waiting threads, and links.
+        self._entries: list[int | _Link] = []
+
+    def __repr__(self) -> str:
+        state = ("spawned", "running", "dead")[self._state]
+        return "<%s %s, %s>" % (type(self).__name__, self.name, state)
+
+    def __bool__(self) -> bool:
+        return self._state == _RUNNING
+
+    @property
+    def name(self) -> str:
+        """The function's name and the thread's id, unless another was set."""
+        if self._name is not None:
+            return self._name
+        function = getattr(self._function, "__qualname__", None) or repr(self._function)
+        return "%s-%s" % (function, getattr(self, "_ident", "?"))
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def dead(self) -> bool:
+        """Whether the thread has ended. What is linked to it may still be running."""
+        return self._state == _DONE
+
+    def wait(self) -> T:
+        """Waits for the end of the thread. As often, and for as many threads, as one likes.
+
+        :returns: what its function returned.
+        :raises BaseException: the very instance that left its function; `GreenletExit` if it was
+            killed or cancelled.
+        :raises RuntimeError: a thread waits for itself, which would never end.
+
+        Suspends unless the thread is dead.
+        """
+        if self._state != _DONE:
+            self._join(None)
+        error = self._error
+        if error is None:
+            return self._value
+        self._take()
+        try:
+            # Raised more than once it would otherwise collect the frames of all who raised it.
+            raise error.with_traceback(self._traceback)
+        finally:
+            # The exception refers to this frame, and this frame must not refer to it.
+            del self, error
+
+    def _join(self, seconds: float | None) -> bool:
+        """Waits for the end, but not for the result. False if the time is over."""
+        me = _core.ident()
+        if self._state != _SPAWNED and self._ident == me:
+            raise RuntimeError("a green thread cannot wait for its own end")
+        deadline = None if seconds is None else monotonic() + seconds
+        self._entries.append(me)
+        try:
+            while self._state != _DONE:
+                if deadline is None:
+                    _core.park()
+                elif not _core.park(max(0.0, deadline - monotonic())):
+                    break
+        finally:
+            self._discard(me)
+        return self._state == _DONE
+
+    def _discard(self, entry: int | _Link) -> bool:
+        try:
+            self._entries.remove(entry)
+        except ValueError:
+            return False
+        return True
+
+    def link(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """Has ``function(thread, *args, **kwargs)`` called at the thread's end, by the thread.
+
+        Linked functions are called in the order of linking; one that raises is reported, and the
+        others are called all the same. If the thread is dead, the caller calls at once, and what
+        the function raises leaves `link`.
+
+        Suspends only if the function does.
+        """
+        self._take()
+        self._link(_Link(function, args, kwargs))
+
+    def _link(self, link: _Link) -> None:
+        self._entries.append(link)
+        # It may have ended in another OS thread since: who gets hold of the entry calls.
+        if self._state == _DONE and self._discard(link):
+            link.call(self)
+
+    def unlink(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
+        """Undoes a `link` with the same arguments.
+
+        :returns: whether there was one that has not been called yet.
+        """
+        for entry in list(self._entries):
+            if isinstance(entry, _Link) and (entry.function, entry.args, entry.kwargs) == (
+                function,
+                args,
+                kwargs,
+            ):
+                return self._discard(entry)
+        return False
+
+    def kill(self, *throw_args: Any) -> None:
+        """Raises an exception in the thread, out of the call in which it waits.
+
+        :param throw_args: an instance, or a class, or type, value and traceback; nothing means
+            `GreenletExit`.
+        :raises TypeError: they are none of these.
+
+        The thread handles it before `kill` returns, as far as its next wait; if it belongs to
+        another OS thread, it does so in its own time. One that has not started never does: its
+        function is not called, and whoever waits for it gets the exception. A dead thread is left
+        alone. A thread that kills itself is not told apart: the exception leaves `kill`.
+
+        Suspends, unless the thread is dead or the caller.
+        """
+        error = from_throw_args(throw_args)
+        if self._state == _DONE:
+            return
+        me = getcurrent()
+        if self is me:
+            raise error
+        self._throw(error)
+        if self._root is me._root:
+            _core.sleep(0)
+
+    def cancel(self, *throw_args: Any) -> None:
+        """`kill`, but only if the thread has not started; otherwise nothing."""
+        if self._state == _SPAWNED:
+            self.kill(*throw_args)
+
+    def _throw(self, error: BaseException) -> None:
+        """`kill` that does not wait for the thread to handle it."""
+        if self._state == _SPAWNED and not self._delayed:
+            # The core would raise at the first wait, too late. Either _run() finds the doom or,
+            # if it has begun in another OS thread meanwhile, the doom is taken back from it.
+            doom = self._doom = [error]
+            if self._state == _SPAWNED:
+                return
+            try:
+                doom.pop()
+            except IndexError:
+                return
+        _core.throw(self._ident, error)
+
+    def _take(self) -> None:
+        """Somebody wants the outcome: it is not to be reported."""
+        self._taken = True
+        if self._error is not None:
+            _failures.take(self)
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        # Without the frame of this module: it refers to the thread, which refers to the error.
+        traceback = error.__traceback__
+        self._traceback = None if traceback is None else traceback.tb_next
+        error.__traceback__ = self._traceback
+
+    def _finish(self) -> None:
+        """The thread's last act: wakes who waits, calls what is linked, speaks of what is left."""
+        self._state = _DONE
+        entries = self._entries
+        taken = self._taken
+        if entries:
+            for entry in list(entries):
+                if isinstance(entry, int):
+                    taken = True
+                    _core.unpark(entry)
+            self._call_links()
+        error = self._error
+        if error is not None and not taken and not self._taken:
+            self._unhandled(error)
+
+    def _call_links(self) -> None:
+        for entry in list(self._entries):
+            if isinstance(entry, _Link) and self._discard(entry):
+                try:
+                    entry.call(self)
+                except GreenletExit:
+                    pass
+                except BaseException as error:
+                    _failures.report("%s (a link of it)" % self.name, error)
+
+    def _unhandled(self, error: BaseException) -> None:
+        if isinstance(error, GreenletExit):
+            return
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            root = self._root
+            if root is not self and _core.throw(root._ident, error):
+                return
+        if self._detached:
+            _failures.report(self.name, error)
+        else:
+            _failures.keep(self, error)
+
+
+def _run(
+    thread: GreenThread[Any],
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """What the core calls in a new green thread."""
+    # Preemption may come between the core's spawn and the spawner's own note of the id.
+    thread._ident = _core.ident()
+    try:
+        thread._state = _RUNNING
+        if thread._doom:
+            raise thread._doom.pop()
+        thread._value = function(*args, **kwargs)
+    except BaseException as error:
+        thread._fail(error)
+    thread._finish()
+    # The frames of a traceback refer to this one, which must not keep what it was about.
+    del thread, function, args, kwargs
+
+
+def _run_after(
+    thread: GreenThread[Any],
+    deadline: float,
+    parent: GreenThread[Any] | None,
+    function: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """The same for one that starts later. A kill before that is raised out of the sleep."""
+    thread._ident = _core.ident()
+    try:
+        _core.sleep(deadline - monotonic())
+        if parent is not None and parent.dead:
+            raise GreenletExit("the thread that spawned this one is dead")
+        thread._state = _RUNNING
+        thread._value = function(*args, **kwargs)
+    except BaseException as error:
+        thread._fail(error)
+    thread._finish()
+    # The frames of a traceback refer to this one, which must not keep what it was about.
+    del thread, function, args, kwargs
+
+
+def getcurrent() -> GreenThread[Any]:
+    """The running green thread; in code that runs in none, the root of the OS thread.
+
+    Does not suspend.
+    """
+    thread = _core.current()
+    if thread is None:
+        thread = _adopt()
+    return cast("GreenThread[Any]", thread)
+
+
+def _root_name() -> None:
+    """Stands in for the function of a root, which has none."""
+
+
+def _adopt() -> GreenThread[Any]:
+    """Gives the running thread, which this package has not made, an object."""
+    thread: GreenThread[Any] = GreenThread(_root_name, None)
+    thread._ident = _core.ident()
+    thread._state = _RUNNING
+    thread._name = "root-%d" % thread._ident
+    _core.set_current(thread)
+    return thread
+
+
+def sleep(seconds: float = 0) -> None:
+    """Suspends the calling green thread.
+
+    :param seconds: for at least so long; with 0, or less, every thread that is ready runs first.
+    """
+    _core.sleep(seconds)
+
+
+def spawn(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+    """Makes a green thread that calls ``function(*args, **kwargs)``.
+
+    It starts when the caller, and all who are ready before it, have waited. Its result is had by
+    `GreenThread.wait`. Does not suspend.
+    """
+    current = _core.current()
+    if current is None:
+        current = _adopt()
+    thread: GreenThread[T] = GreenThread(function, current._root)
+    thread._ident = _core.spawn(thread, _run, (thread, function, args, kwargs), None)
+    return thread
+
+
+def spawn_n(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+    """`spawn` of a thread that nobody is going to wait for: an exception is reported at once."""
+    thread = spawn(function, *args, **kwargs)
+    thread._detached = True
+    return thread
+
+
+def _spawn_later(
+    seconds: float,
+    parent: GreenThread[Any] | None,
+    function: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> GreenThread[T]:
+    thread: GreenThread[T] = GreenThread(function, getcurrent()._root)
+    thread._delayed = True
+    deadline = monotonic() + seconds
+    thread._ident = _core.spawn(
+        thread, _run_after, (thread, deadline, parent, function, args, kwargs), None
+    )
+    return thread
+
+
+def spawn_after(
+    seconds: float, function: Callable[..., T], /, *args: Any, **kwargs: Any
+) -> GreenThread[T]:
+    """`spawn` of a thread that starts ``seconds`` from now at the earliest.
+
+    `GreenThread.cancel` prevents it until then; whoever waits for it gets `GreenletExit`.
+    """
+    return _spawn_later(seconds, None, function, args, kwargs)
+
+
+def spawn_after_local(
+    seconds: float, function: Callable[..., T], /, *args: Any, **kwargs: Any
+) -> GreenThread[T]:
+    """`spawn_after`, but the thread is cancelled if the calling one is dead by then."""
+    return _spawn_later(seconds, getcurrent(), function, args, kwargs)
+
+
+def kill(thread: GreenThread[Any], *throw_args: Any) -> None:
+    """``thread.kill(*throw_args)``: see `GreenThread.kill`."""
+    thread.kill(*throw_args)
+
+
+def cancel(thread: GreenThread[Any], *throw_args: Any) -> None:
+    """``thread.cancel(*throw_args)``: see `GreenThread.cancel`."""
+    thread.cancel(*throw_args)
