@@ -19,7 +19,7 @@ class Waiter:
     that it has to pass it on.
     """
 
-    __slots__ = ("_claim", "done", "error", "ident", "value")
+    __slots__ = ("_claim", "done", "error", "ident", "parked", "value")
 
     def __init__(self, value: Any = None) -> None:
         self.ident = _core.ident()
@@ -29,6 +29,8 @@ class Waiter:
         self.error: BaseException | None = None
         #: Set last of all: from then on value and error may be read.
         self.done = False
+        #: Set before the thread parks: a wake for one that does not would end its next wait.
+        self.parked = False
         self._claim = [None]
 
     def claim(self) -> bool:
@@ -42,7 +44,8 @@ class Waiter:
     def finish(self) -> None:
         """Ends the wait, after a `claim`."""
         self.done = True
-        _core.unpark(self.ident)
+        if self.parked:
+            _core.unpark(self.ident)
 
     def hand(self, value: Any = None) -> bool:
         """Gives the value and ends the wait. False if the thread has gone already."""
@@ -58,6 +61,7 @@ class Waiter:
         After False nobody can hand anything over any more. An exception thrown into the thread
         leaves the claim as it is: the caller settles it (see the class).
         """
+        self.parked = True
         if seconds is None:
             while not self.done:
                 _core.park()
