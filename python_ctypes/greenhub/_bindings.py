@@ -613,6 +613,9 @@ PROTOTYPES: tuple[tuple[Any, ...], ...] = (
     # ==== watchdog
     ("gh_watchdog_start", c_int, POINTER(gh_watchdog_options)),
     ("gh_watchdog_stop", c_int),
+
+    # ==== python
+    ("gh_python_functions", c_void_p),
 )
 
 
@@ -947,3 +950,6 @@ class Functions:
     gh_watchdog_start: Callable[[Ref[gh_watchdog_options]], int]
     """(options)"""
     gh_watchdog_stop: Callable[[], int]
+
+    # ==== python
+    gh_python_functions: Callable[[], int | None]

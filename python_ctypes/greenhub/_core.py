@@ -10,6 +10,7 @@ None of them lets go of the interpreter lock unless it waits, and only `sleep` a
 
 from __future__ import annotations
 
+import atexit
 from typing import Any, Callable
 
 from . import _library
@@ -52,3 +53,16 @@ throw_after: Callable[[float, BaseException], int] = _functions["throw_after"]
 
 #: ``cancel_timer(timer)``: False if it has fired.
 cancel_timer: Callable[[int], bool] = _functions["cancel_timer"]
+
+#: ``stack_size(bytes)``: address space for the stacks of green threads to come, 0 for the default.
+stack_size: Callable[[int], None] = _functions["stack_size"]
+
+#: ``patch(families)``: makes families of libc's functions cooperative in every object of the process,
+#: and tells green threads apart in the interpreter's own. Returns how many slots it has changed.
+patch: Callable[[int], int] = _functions["patch"]
+
+#: ``unpatch()``: takes that back.
+unpatch: Callable[[], int] = _functions["unpatch"]
+
+# From here on no thread is switched to: their states go with the interpreter.
+atexit.register(_functions["end"])

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from typing import Any, Callable
 
 from ._bindings import GH_ABI_VERSION, GH_VERSION_NUM, GH_VERSION_STRING, Functions
 
@@ -119,3 +120,17 @@ _cdll, library, path = _load()
 # For functions that work with Python's objects, and so need the GIL, which `library` gives up. By
 # the handle: the same path may lead to another file by now, which would be a second copy.
 pydll = ctypes.PyDLL(path, handle=_cdll._handle)
+
+
+def python_functions() -> dict[str, Callable[..., Any]]:
+    """The builtin functions that the library makes for this interpreter, by their names.
+
+    :raises ImportError: it makes none for a subinterpreter or a free-threaded build
+    """
+    function = pydll.gh_python_functions
+    function.restype = ctypes.py_object
+    try:
+        functions: dict[str, Callable[..., Any]] = function()
+    except (RuntimeError, ValueError) as error:
+        raise _error(str(error), path) from None
+    return functions
