@@ -64,5 +64,8 @@ patch: Callable[[int], int] = _functions["patch"]
 #: ``unpatch()``: takes that back.
 unpatch: Callable[[], int] = _functions["unpatch"]
 
+#: ``at_end(function)``: every green thread calls it, without arguments, when it ends; None for nothing.
+at_end: Callable[[Callable[[], object] | None], None] = _functions["at_end"]
+
 # From here on no thread is switched to: their states go with the interpreter.
 atexit.register(_functions["end"])

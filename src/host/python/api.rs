@@ -87,6 +87,7 @@ api! {
         incref = c"Py_IncRef": fn(*mut Object);
         decref = c"Py_DecRef": fn(*mut Object);
         call = c"PyObject_Call": fn(*mut Object, *mut Object, *mut Object) -> *mut Object;
+        tuple_new = c"PyTuple_New": fn(isize) -> *mut Object;
         dict_new = c"PyDict_New": fn() -> *mut Object;
         dict_set = c"PyDict_SetItemString": fn(*mut Object, *const c_char, *mut Object) -> c_int;
         new_function = c"PyCFunction_NewEx": fn(*const Method, *mut Object, *mut Object) -> *mut Object;

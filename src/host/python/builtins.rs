@@ -242,6 +242,24 @@ fn stack_size(given: Arguments<'_>) -> Answer {
     given.none()
 }
 
+fn at_end(given: Arguments<'_>) -> Answer {
+    let function = match given.is_none(0) {
+        true => ptr::null_mut(),
+        false => given.at(0),
+    };
+    // SAFETY: an argument, with the state attached.
+    unsafe {
+        if !function.is_null() {
+            (given.0.incref)(function);
+        }
+        let before = threads::at_end(function);
+        if !before.is_null() {
+            (given.0.decref)(before);
+        }
+    }
+    given.none()
+}
+
 fn patch(given: Arguments<'_>) -> Answer {
     let families = given.id(0)?;
     let families = given.of(u32::try_from(families).map_err(|_| Error::EINVAL))?;
@@ -295,6 +313,7 @@ table! {
     throw_after(2..=2) "throw_after(seconds, exception)\n--\n\nRaises it in the calling thread after a time.";
     cancel_timer(1..=1) "cancel_timer(timer)\n--\n\nCancels what throw_after has set. False if it is over.";
     stack_size(1..=1) "stack_size(bytes)\n--\n\nAddress space for the stacks of green threads to come; 0 for the default.";
+    at_end(1..=1) "at_end(function)\n--\n\nWhat every green thread calls at its end; None for nothing.";
     patch(1..=1) "patch(families)\n--\n\nMakes families of libc's functions cooperative. How many slots it has changed.";
     unpatch(0..=0) "unpatch()\n--\n\nTakes that back.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";

@@ -9,7 +9,7 @@ use crate::thread::Thread;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// What is kept of a green thread beside its control block, from its making to its end; of a root, from its first
 /// wait on.
@@ -67,6 +67,40 @@ pub(super) fn set_stack_size(size: usize) -> Result<()> {
     }
     STACK_SIZE.store(size, Ordering::Relaxed);
     Ok(())
+}
+
+/// What every green thread calls at its end, before its state goes; null for nothing.
+static AT_END: AtomicPtr<Object> = AtomicPtr::new(ptr::null_mut());
+
+/// Sets that, or takes it away with null. Gives back what it was before, whose reference is the caller's.
+///
+/// # Safety
+/// A reference, which is taken over; the calling thread's state is attached.
+pub(super) unsafe fn at_end(function: *mut Object) -> *mut Object {
+    AT_END.swap(function, Ordering::AcqRel)
+}
+
+/// # Safety
+/// The running green thread's state is attached.
+unsafe fn call_at_end(api: &Api) {
+    let function = AT_END.load(Ordering::Acquire);
+    if function.is_null() {
+        return;
+    }
+    // SAFETY: a function that the place owns, and that another must not take away meanwhile.
+    unsafe {
+        (api.incref)(function);
+        let nothing = (api.tuple_new)(0);
+        let result = (api.call)(function, nothing, ptr::null_mut());
+        if result.is_null() {
+            (api.error_unraisable)(function);
+        }
+        for object in [result, nothing, function] {
+            if !object.is_null() {
+                (api.decref)(object);
+            }
+        }
+    }
 }
 
 /// Makes a green thread that calls `call.0` with the arguments `call.1` and the keywords `call.2`.
@@ -128,6 +162,7 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
         } else {
             (api.decref)(result);
         }
+        call_at_end(api);
         // Destructors may run, and wait, in each of these.
         for object in [kept.function, kept.arguments, kept.keywords, kept.thread.get()] {
             if !object.is_null() {
