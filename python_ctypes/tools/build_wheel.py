@@ -165,14 +165,14 @@ def write(library: Path, folder: Path) -> Path:
 
 def _library() -> Path:
     """The library for pip: the one that is named, or a fresh one."""
-    chosen = os.environ.get("GREENHUB_LIBRARY")
-    if chosen:
-        return Path(chosen)
     if not (TOP / "Cargo.toml").is_file():
         raise BuildError(
             "%s is no checkout of libgreenhub: install from one, with pip 21.3 or later, which"
-            " builds in place; or set $GREENHUB_LIBRARY" % TOP
+            " builds in place" % TOP
         )
+    chosen = os.environ.get("GREENHUB_LIBRARY")
+    if chosen:
+        return Path(chosen)
     if not shutil.which("cargo"):
         raise BuildError("no cargo: install Rust, or set $GREENHUB_LIBRARY to a built " + LIBRARY)
     # Standard output is pip's; cargo tells what it does on standard error.
