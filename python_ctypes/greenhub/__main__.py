@@ -1,5 +1,7 @@
-"""``python -m greenhub script.py ...`` and ``python -m greenhub -m module ...``: a program with everything
-patched, and its main code as a green thread."""
+"""``python -m greenhub script.py ...`` and ``python -m greenhub -m module ...``.
+
+Runs a program with everything patched, and its main code as a green thread.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def _module(name: str) -> None:
 
 
 def _wait(thread: GreenThread[Any]) -> None:
-    """Waits for the program. What a signal's handler raises here was meant for the program's main code."""
+    """Waits for the program. What a signal's handler raises here was meant for its main code."""
     while True:
         try:
             thread.wait()

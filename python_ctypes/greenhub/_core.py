@@ -57,14 +57,16 @@ cancel_timer: Callable[[int], bool] = _functions["cancel_timer"]
 #: ``stack_size(bytes)``: address space for the stacks of green threads to come, 0 for the default.
 stack_size: Callable[[int], None] = _functions["stack_size"]
 
-#: ``patch(families)``: makes families of libc's functions cooperative in every object of the process,
-#: and tells green threads apart in the interpreter's own. Returns how many slots it has changed.
+#: ``patch(families)``: makes families of libc's functions cooperative in every object of the
+#: process, and tells green threads apart in the interpreter's own. Returns how many slots it has
+#: changed.
 patch: Callable[[int], int] = _functions["patch"]
 
 #: ``unpatch()``: takes that back.
 unpatch: Callable[[], int] = _functions["unpatch"]
 
-#: ``at_end(function)``: every green thread calls it, without arguments, when it ends; None for nothing.
+#: ``at_end(function)``: every green thread calls it, without arguments, when it ends; None for
+#: nothing.
 at_end: Callable[[Callable[[], object] | None], None] = _functions["at_end"]
 
 # From here on no thread is switched to: their states go with the interpreter.

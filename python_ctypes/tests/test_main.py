@@ -14,7 +14,9 @@ from pathlib import Path
 
 from support import run_python
 
-#: The second program of the issue: a task that sleeps in the standard library, and one that prints.
+PATCHES = "from greenhub import patcher; patcher.monkey_patch()\n"
+
+#: One task sleeps in the standard library, another prints.
 SLEEPER = """
 import time
 import greenhub.greenthread as greenhub
@@ -142,7 +144,7 @@ class Seeds(unittest.TestCase):
     def test_a_sleep_of_the_standard_library_stops_nothing(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             script = os.path.join(folder, "sleeper.py")
-            Path(script).write_text("from greenhub import patcher; patcher.monkey_patch()\n" + SLEEPER)
+            Path(script).write_text(PATCHES + SLEEPER)
             done = run_python("import runpy, sys; runpy.run_path(sys.argv[1])", script)
         lines = done.stdout.splitlines()
         self.assertEqual((done.stderr, lines[-1]), ("", "slept"))

@@ -39,8 +39,8 @@ class Patched(unittest.TestCase):
     def test_nothing_in_python_is_replaced_but_how_threads_start(self) -> None:
         self.run_patched("""
             import os, queue, select, selectors, signal, socket, ssl, subprocess, _socket, _thread
-            modules = [os, queue, select, selectors, signal, socket, ssl, subprocess, threading, time,
-                _socket, _thread]
+            modules = [os, queue, select, selectors, signal, socket, ssl, subprocess, threading,
+                time, _socket, _thread]
             before = [dict(vars(module)) for module in modules]
             patcher.monkey_patch()
             changed = {
@@ -49,8 +49,9 @@ class Patched(unittest.TestCase):
                 for name in set(names) | set(vars(module))
                 if names.get(name) is not vars(module).get(name)
             }
-            allowed = {"start_new_thread", "start_new", "_start_new_thread", "start_joinable_thread",
-                "_start_joinable_thread", "_ThreadHandle", "_shutdown", "_thread_shutdown"}
+            allowed = {"start_new_thread", "start_new", "_start_new_thread",
+                "start_joinable_thread", "_start_joinable_thread", "_ThreadHandle",
+                "_shutdown", "_thread_shutdown"}
             assert {name for _, name in changed} <= allowed, changed
             assert {module for module, _ in changed} == {"_thread", "threading"}, changed
         """)

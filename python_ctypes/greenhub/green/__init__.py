@@ -1,7 +1,7 @@
-"""``from greenhub.green import socket``: modules of the standard library, with what they wait for patched.
+"""``from greenhub.green import socket``: the standard library, with what it waits for patched.
 
-eventlet has copies of some modules here. These are the modules themselves: whatever is imported from
-here is imported as ever, after `monkey_patch` of everything.
+eventlet has copies of some modules here. These are the modules themselves: whatever is imported
+from here is imported as ever, after `monkey_patch` of everything.
 """
 
 from __future__ import annotations

@@ -83,10 +83,14 @@ static bool plan_writing(world *w, int which, size_t length) {
   int fd = w->ends[which].fd;
   channel *c = channel_of(w, which);
   bool full = !(raw_poll(fd, POLLOUT) & POLLOUT);
+  if (!full && length <= 1000 && c->kind != EVENT) return true;
+  /* At the other side of a connection that nobody has accepted nobody reads. */
+  struct sockaddr_storage address;
+  socklen_t address_length = sizeof address;
+  if (c->kind == LOOSE && getpeername(fd, (struct sockaddr *)&address, &address_length) == 0) return false;
   if (c->kind == FILES || c->kind == DEVICE || c->kind == TIMER || c->kind == POLLER || c->kind == LOOSE ||
       c->kind == LISTENER)
     return true;
-  if (!full && length <= 1000 && c->kind != EVENT) return true;
   if (c->kind == EVENT) {
     p->deed = TAKE;
     p->fd = fd;
