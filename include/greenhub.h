@@ -3341,9 +3341,9 @@ int gh_watchdog_stop(void);
  *
  * Python.
  *
- * The functions that the package greenhub stands on. CPython itself loads the library, and asks once for
- * builtin functions that the library makes at run time: nothing links to Python, and one library serves
- * every CPython from 3.8 on. Each green thread that they spawn has a thread state and a C stack of its
+ * What the package greenhub stands on. CPython itself loads the library and calls gh_python_functions()
+ * once, for builtin functions that are made at run time: nothing links to Python, and one library
+ * serves every CPython from 3.8 on. Each green thread that they spawn has a thread state and a C stack of its
  * own, and whoever runs next on the OS thread gets the interpreter's lock without its being let go.
  *
  * Everything else of this header can be called through ctypes as it is: through ctypes.CDLL, which lets
@@ -3360,8 +3360,8 @@ typedef struct gh_python_object gh_python_object;
  * package's own and may change with every version of it.
  *
  * @return a new dict of builtin functions by their names (own: a reference); NULL with a Python exception set
- *         if the interpreter is one that cannot be served, NULL without one in a process that runs no CPython
- *         from 3.8 on
+ *         if the interpreter is one that cannot be served, NULL without one for a caller that has
+ *         not the lock, and in a process that runs no CPython from 3.8 on
  * @thread any, with the interpreter's lock held (ctypes.PyDLL)
  * @suspends no
  * @since 0.1

@@ -24,16 +24,17 @@ mod state;
 mod threads;
 mod waits;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::ffi::c_void;
 
-/// A new dict of the builtin functions by their names; null with a Python exception set.
-///
-/// # Safety
-/// Called with the interpreter's lock held.
-pub(crate) unsafe fn functions() -> Result<*mut c_void> {
+/// A new dict of the builtin functions by their names; null with a Python exception set. `EPERM` for a caller who has
+/// not the interpreter's lock.
+pub(crate) fn functions() -> Result<*mut c_void> {
     let api = api::find()?;
-    // SAFETY: the caller holds the lock.
+    if !state::is_attached(api) {
+        return Err(Error::EPERM);
+    }
+    // SAFETY: the caller holds the lock, and keeps it.
     unsafe {
         match state::begin(api) {
             Ok(()) => Ok(builtins::table(api).cast()),

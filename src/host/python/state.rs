@@ -72,6 +72,14 @@ pub(super) fn interpreter() -> *mut c_void {
     INTERPRETER.load(Ordering::Relaxed)
 }
 
+/// Whether the calling OS thread has a state attached, and with it the lock. Before the key is known: up to 3.11 the
+/// current state is anybody's.
+pub(super) fn is_attached(api: &Api) -> bool {
+    // SAFETY: both only look.
+    let (current, known) = unsafe { ((api.state_current)(), (api.state_known)()) };
+    !current.is_null() && (api.version >= 0x030c || current == known)
+}
+
 /// No green thread is switched to any more.
 pub(super) fn end() {
     OVER.store(true, Ordering::Release);
