@@ -69,5 +69,10 @@ unpatch: Callable[[], int] = _functions["unpatch"]
 #: nothing.
 at_end: Callable[[Callable[[], object] | None], None] = _functions["at_end"]
 
+#: ``claim(ident)``, ``raise_thrown(signal, frame)``: how an exception is raised beneath Python. See
+#: `_threads.hear`.
+claim: Callable[[int], None] = _functions["claim"]
+raise_thrown: Callable[[int, object], None] = _functions["raise_thrown"]
+
 # From here on no thread is switched to: their states go with the interpreter.
 atexit.register(_functions["end"])

@@ -9,6 +9,7 @@ for it.
 from __future__ import annotations
 
 import _thread
+import signal
 import sys
 import threading
 from time import monotonic
@@ -21,6 +22,10 @@ start_os_thread = _thread.start_new_thread
 
 #: What `_thread.get_ident` gives in a green thread: its id, with a bit that no OS thread's has.
 _GREEN = 1 << 62
+
+
+#: SIGCANCEL of glibc.
+_UNUSED = 32
 
 
 def know_apart() -> None:
@@ -36,6 +41,19 @@ def know_apart() -> None:
 
     if sys.version_info < (3, 13):
         _core.at_end(forget)
+
+
+def hear() -> None:
+    """Has exceptions be raised in green threads that wait in the standard library.
+
+    A call of libc's that is interrupted lets handlers of signals run. The handler of a signal that
+    nobody can send, as libc keeps it for itself, raises what was thrown into the running thread.
+    """
+    _core.claim(threading.main_thread().ident or 0)
+    try:
+        signal.signal(_UNUSED, _core.raise_thrown)
+    finally:
+        _core.claim(0)
 
 
 def _report(function: Callable[..., object]) -> None:

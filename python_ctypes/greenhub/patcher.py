@@ -88,6 +88,7 @@ def monkey_patch(**on: bool) -> None:
         families |= _FAMILIES[word]
     _core.patch(families & GH_PATCH_ALL)
     _threads.know_apart()
+    _threads.hear()
     if "thread" in words:
         _threads.start_green()
     _patched.update(words)

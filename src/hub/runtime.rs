@@ -24,6 +24,14 @@ pub(crate) struct Runtime {
     pub(crate) attach: fn(from: Attached, to: Attached, mark: Attached),
     /// Whether the calling OS thread has the runtime's lock.
     pub(crate) holds: fn() -> bool,
+    /// A hooked call of a green thread was cancelled. Whether its caller is to see a signal instead, which the runtime
+    /// will then ask after: that is how its exceptions are raised beneath it.
+    pub(crate) interrupts: fn(record: *mut c_void) -> bool,
+    /// A green thread that is cancelled makes a hooked call. Whether the last one looked interrupted and nobody asked:
+    /// its caller heeds no signals.
+    pub(crate) was_ignored: fn(record: *mut c_void) -> bool,
+    /// The runtime asks who the running green thread is. Whether it is to look like the one that handles signals.
+    pub(crate) poses: fn(record: *mut c_void) -> bool,
     /// A root ends that has a record.
     pub(crate) root_ended: fn(*mut c_void),
     /// What its green threads run. Their argument is the adapter's record of them, until they end.
@@ -125,6 +133,41 @@ impl Hub {
     /// Gives a root a record. One that was a green thread of the runtime's has it, which forked.
     pub(crate) fn set_root_record(&self, record: *mut c_void) {
         self.root_record.set(record);
+    }
+
+    /// Whether a call that was cancelled is to look as if a signal had ended it.
+    #[cold]
+    pub(crate) fn runtime_interrupts(&self, thread: &Thread) -> bool {
+        self.asked(thread, |runtime| runtime.interrupts)
+    }
+
+    /// Whether the running thread's caller has taken no notice of that.
+    #[cold]
+    pub(crate) fn runtime_was_ignored(&self, thread: &Thread) -> bool {
+        self.asked(thread, |runtime| runtime.was_ignored)
+    }
+
+    /// Whether the running thread is to look like the one that handles signals, this once.
+    pub(crate) fn poses(&self, thread: &Thread) -> bool {
+        self.asked(thread, |runtime| runtime.poses)
+    }
+
+    fn asked(&self, thread: &Thread, of: fn(&Runtime) -> fn(*mut c_void) -> bool) -> bool {
+        let record = self.record(thread);
+        !record.is_null() && runtime().is_some_and(|runtime| of(runtime)(record))
+    }
+
+    /// Ends a wait of a thread of this hub, which then looks cancelled until `appease`.
+    pub(crate) fn disturb(&self, thread: &Thread) {
+        thread.canceled.set(true);
+        if thread.is_interrupted() {
+            self.unpark(thread, Wake::Canceled);
+        }
+    }
+
+    /// Takes that back.
+    pub(crate) fn appease(&self, thread: &Thread) {
+        thread.canceled.set(false);
     }
 
     /// The root ends, or nobody will ever come back to it.

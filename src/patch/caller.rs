@@ -74,6 +74,7 @@ impl Caller {
         super::loading::catch_up();
         let caught = {
             let _errno = hub::keep_errno();
+            let _deaf = self.thread.canceled.get().then(|| Deaf::if_ignored(self));
             catch_unwind(AssertUnwindSafe(|| body(self)))
         };
         let error = match caught {
@@ -81,12 +82,28 @@ impl Caller {
             Ok(Err(error)) => error,
             Err(_) => Error::errno(libc::EIO),
         };
+        A::failed(self.fails(error))
+    }
+
+    /// Gives errno what says a failure.
+    #[cold]
+    #[inline(never)]
+    fn fails(self, error: Error) -> c_int {
         // Who repeats a call that fails at once must not keep the others from running.
         self.hub.spend_on_failure();
-        let number = number(error);
+        let number = self.number_of(error);
         // SAFETY: this OS thread's own errno.
         unsafe { *errno::address() = number };
-        A::failed(number)
+        number
+    }
+
+    /// The errno of a failure, as this caller is to see it.
+    #[cold]
+    pub(super) fn number_of(self, error: Error) -> c_int {
+        match error == Error::ECANCELED && self.hub.runtime_interrupts(self.thread) {
+            true => libc::EINTR,
+            false => number(error),
+        }
     }
 
     /// Waits for nothing but the deadline.
@@ -116,6 +133,29 @@ impl Caller {
     ) -> T {
         let _heeding = self.hub.heed(self.thread, heed, spared);
         wait()
+    }
+}
+
+/// A call of who takes no notice of signals waits for what it waits for.
+struct Deaf<'thread>(Option<&'thread Thread>);
+
+impl Deaf<'_> {
+    #[cold]
+    fn if_ignored(caller: Caller) -> Deaf<'static> {
+        let thread = caller.thread;
+        let ignores = !thread.masked.get() && caller.hub.runtime_was_ignored(thread);
+        if ignores {
+            thread.masked.set(true);
+        }
+        Deaf(ignores.then_some(thread))
+    }
+}
+
+impl Drop for Deaf<'_> {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0 {
+            thread.masked.set(false);
+        }
     }
 }
 

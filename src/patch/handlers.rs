@@ -8,6 +8,7 @@
 
 use super::aside::{self, Record};
 use super::hooks::originals;
+use super::identity;
 use super::{mask, shelter};
 use crate::hub;
 use crate::sys::interrupt;
@@ -175,6 +176,14 @@ pub(super) unsafe fn sigaction(
     new: *const libc::sigaction,
     old: *mut libc::sigaction,
 ) -> c_int {
+    // SAFETY: the caller vouches for both.
+    if !new.is_null() && identity::takes_handler(signal, unsafe { (*new).sa_sigaction }) {
+        if !old.is_null() {
+            // SAFETY: as above; all zeroes is the default action.
+            unsafe { *old = std::mem::zeroed() };
+        }
+        return 0;
+    }
     let mut changed = MaybeUninit::<libc::sigaction>::uninit();
     let mut given = new;
     if !new.is_null() && is_wrapped(signal) && !aside::is_vforked() {

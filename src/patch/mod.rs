@@ -64,5 +64,6 @@ mod wait;
 pub(crate) use caller::{pause, resume};
 pub(crate) use family::Families;
 pub(crate) use handlers::handler_behind;
+pub(crate) use identity::{claim, is_claimed, note};
 pub(crate) use objects::Wanted;
 pub(crate) use pass::{patch, patch_one, report, unpatch};

@@ -100,6 +100,8 @@ unsafe fn wait(caller: Caller, semaphore: *mut sem_t, heed: Heed, limit: Limit) 
         let until = clock::after_ns(left.min(patience));
         let wake = hub.park_for_waker(thread, Reason::Semaphore, until);
         match wake {
+            // Cancelled after it was woken and before it ran, for what may come to nothing.
+            Wake::Ready | Wake::TimedOut if thread.is_interrupted() => end = Some(Error::ECANCELED),
             Wake::Ready => {}
             Wake::TimedOut => patient.look(),
             // It may still take what came together with the end.

@@ -98,7 +98,7 @@ pub(super) unsafe fn clock_nanosleep(
             unsafe { relative(caller, wish, left) }
         }
     });
-    Ok(slept.map_or_else(|error| -error.code(), |()| 0))
+    Ok(slept.map_or_else(|error| caller.number_of(error), |()| 0))
 }
 
 /// Sleeps until a clock shows a time.

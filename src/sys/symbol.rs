@@ -1,6 +1,6 @@
 //! What the loader knows of an address in the code.
 
-use std::ffi::{c_void, CStr, OsStr};
+use std::ffi::{c_char, c_void, CStr, OsStr};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -90,5 +90,40 @@ impl Drop for Opened {
     fn drop(&mut self) {
         // SAFETY: opened by `around`, and closed once.
         unsafe { libc::dlclose(self.0) };
+    }
+}
+
+/// An object of the process, known by where it begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Object {
+    base: usize,
+    path: *const c_char,
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Object) -> bool {
+        self.base == other.base
+    }
+}
+
+impl Object {
+    /// As the loader has it.
+    pub(crate) fn path(&self) -> &CStr {
+        // SAFETY: a string of the loader's, which stays as long as the object: whose code is running, says the
+        // caller of `object_at`.
+        unsafe { CStr::from_ptr(self.path) }
+    }
+}
+
+/// The object in which an address of running code lies.
+pub(crate) fn object_at(address: usize) -> Option<Object> {
+    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: a place for the answer, which is filled in if there is one.
+    unsafe {
+        if libc::dladdr(address as *const c_void, info.as_mut_ptr()) == 0 {
+            return None;
+        }
+        let info = info.assume_init();
+        Some(Object { base: info.dli_fbase as usize, path: info.dli_fname })
     }
 }

@@ -66,6 +66,23 @@ pub(crate) unsafe fn interrupted(
     count
 }
 
+/// Fills `frames` with where the calling functions go on, innermost first, and says how many there are.
+#[cfg(not(target_arch = "arm"))]
+pub(crate) fn here(frames: &mut [usize]) -> usize {
+    let everything = |_: usize| true;
+    let bounds = Bounds { caller: 0, holds: &everything };
+    let mut walk = Walk { frames, count: 0, begun: true, bounds };
+    // SAFETY: `visit` gets this very walk, and nobody else uses it meanwhile.
+    unsafe { unwinder::_Unwind_Backtrace(visit, (&raw mut walk).cast()) };
+    walk.count
+}
+
+/// The 32-bit ARM unwinder has another interface.
+#[cfg(target_arch = "arm")]
+pub(crate) fn here(_: &mut [usize]) -> usize {
+    0
+}
+
 #[cfg(not(target_arch = "arm"))]
 fn walk(bounds: Bounds<'_>, frames: &mut [usize]) -> usize {
     let mut walk = Walk { frames, count: 0, begun: false, bounds };

@@ -5,7 +5,7 @@
 
 use super::api::{self, Api, FastCall, Method, Object, METH_FASTCALL};
 use super::waits::{self, Python, Raised};
-use super::{alarms, patching, state, threads};
+use super::{alarms, beneath, patching, state, threads};
 use crate::clock::NEVER;
 use crate::error::{Error, Result};
 use crate::hub;
@@ -242,6 +242,19 @@ fn stack_size(given: Arguments<'_>) -> Answer {
     given.none()
 }
 
+fn claim(given: Arguments<'_>) -> Answer {
+    crate::patch::claim(given.id(0)?);
+    given.none()
+}
+
+fn raise_thrown(given: Arguments<'_>) -> Answer {
+    // SAFETY: as above.
+    match unsafe { beneath::raise_thrown(given.0) } {
+        true => Err(Raised),
+        false => given.none(),
+    }
+}
+
 fn at_end(given: Arguments<'_>) -> Answer {
     let function = match given.is_none(0) {
         true => ptr::null_mut(),
@@ -313,6 +326,8 @@ table! {
     throw_after(2..=2) "throw_after(seconds, exception)\n--\n\nRaises it in the calling thread after a time.";
     cancel_timer(1..=1) "cancel_timer(timer)\n--\n\nCancels what throw_after has set. False if it is over.";
     stack_size(1..=1) "stack_size(bytes)\n--\n\nAddress space for the stacks of green threads to come; 0 for the default.";
+    claim(1..=1) "claim(ident)\n--\n\nLooks like the main thread, and may give signal 32 a handler; until claim(0).";
+    raise_thrown(0..=2) "raise_thrown(signal, frame)\n--\n\nThe handler of that signal.";
     at_end(1..=1) "at_end(function)\n--\n\nWhat every green thread calls at its end; None for nothing.";
     patch(1..=1) "patch(families)\n--\n\nMakes families of libc's functions cooperative. How many slots it has changed.";
     unpatch(0..=0) "unpatch()\n--\n\nTakes that back.";

@@ -11,12 +11,14 @@
 //! * `threads` — the life of a green thread that runs Python.
 //! * `chunk` — where its Python frames lie.
 //! * `waits` — to suspend, to wake, to raise an exception where another green thread waits.
+//! * `beneath` — the same where it waits in a function of libc's.
 //! * `alarms` — the same exception, at a time.
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
 //! * `builtins` — the functions as Python sees them.
 
 mod alarms;
 mod api;
+mod beneath;
 mod builtins;
 mod chunk;
 mod patching;

@@ -6,15 +6,23 @@
 //! value goes with the green thread on every version.
 
 use super::api::{self, Api, State};
-use super::{chunk, threads};
+use super::{beneath, chunk, threads};
 use crate::hub::{self, Attached, Runtime};
 use std::cell::Cell;
 use std::ffi::{c_void, CStr};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-static RUNTIME: Runtime =
-    Runtime { mark, attach, holds, root_ended: threads::root_ended, entry: threads::entry };
+static RUNTIME: Runtime = Runtime {
+    mark,
+    attach,
+    holds,
+    interrupts: beneath::interrupts,
+    was_ignored: beneath::was_ignored,
+    poses: beneath::poses,
+    root_ended: threads::root_ended,
+    entry: threads::entry,
+};
 
 /// The key under which CPython keeps an OS thread's state.
 static KEY: AtomicU32 = AtomicU32::new(0);
@@ -95,7 +103,7 @@ fn mark() -> Attached {
 }
 
 /// Up to 3.11 the current state is that of whoever has the lock, from 3.12 on each OS thread's own.
-fn holds() -> bool {
+pub(super) fn holds() -> bool {
     let api = api::known();
     // SAFETY: only looks.
     let current = unsafe { (api.state_current)() };

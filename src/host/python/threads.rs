@@ -1,6 +1,7 @@
 //! The life of a green thread that runs Python.
 
 use super::api::{self, Api, Object, State};
+use super::beneath::Disguise;
 use super::{alarms, chunk, state};
 use crate::error::Result;
 use crate::hub::{self, Hub, SpawnOptions};
@@ -27,6 +28,7 @@ pub(super) struct Record {
     pub(super) thrown: Cell<*mut Object>,
     /// It waits in a builtin of ours, where an exception can be raised.
     pub(super) waits: Cell<bool>,
+    pub(super) disguise: Cell<Disguise>,
     /// The place above its C stack is free.
     pub(super) has_room: Cell<bool>,
 }
@@ -42,6 +44,7 @@ impl Record {
             permit: Cell::new(false),
             thrown: Cell::new(ptr::null_mut()),
             waits: Cell::new(false),
+            disguise: Cell::new(Disguise::Off),
             has_room: Cell::new(false),
         }
     }

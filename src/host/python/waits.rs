@@ -48,11 +48,15 @@ pub(super) unsafe fn raise(api: &Api, error: Error) -> Raised {
 ///
 /// # Safety
 /// The calling thread's state is attached.
-unsafe fn raise_thrown(api: &Api, record: &Record) -> Python<()> {
+pub(super) unsafe fn raise_thrown(
+    api: &Api,
+    (hub, thread, record): (&Hub, &Thread, &Record),
+) -> Python<()> {
     let thrown = record.thrown.replace(ptr::null_mut());
     if thrown.is_null() {
         return Ok(());
     }
+    hub.appease(thread);
     // SAFETY: an exception that the record owned.
     unsafe {
         let kind = (api.type_of)(thrown);
@@ -87,7 +91,7 @@ unsafe fn waiter(api: &Api) -> Python<(&'static Hub, &'static Thread, &'static R
             // SAFETY: as above.
             unsafe { alarms::drop_garbage(api) };
             // SAFETY: as above.
-            unsafe { raise_thrown(api, record) }?;
+            unsafe { raise_thrown(api, (hub, thread, record)) }?;
             Ok((hub, thread, record))
         }
         // SAFETY: as above.
@@ -123,7 +127,7 @@ unsafe fn suspend(
         };
         // SAFETY: the thread's own state is attached again.
         unsafe {
-            raise_thrown(api, record)?;
+            raise_thrown(api, (hub, thread, record))?;
             match wake {
                 Wake::Ready => return Ok(true),
                 Wake::TimedOut => return Ok(false),
@@ -165,7 +169,7 @@ pub(super) unsafe fn sleep(api: &Api, seconds: f64) -> Python<()> {
         hub.set_attached(current_state(api));
         hub.yield_now(thread);
         hub.set_attached(ptr::null_mut());
-        raise_thrown(api, record)?;
+        raise_thrown(api, (hub, thread, record))?;
         match thread.root.get() && (api.check_signals)() != 0 {
             true => Err(Raised),
             false => Ok(()),
@@ -226,6 +230,9 @@ pub(super) fn throw_here(
     }
     if record.waits.get() && thread.state.get() == State::Parked {
         hub.unpark(thread, Wake::Interrupted);
+    } else {
+        // A wait beneath Python, now or later.
+        hub.disturb(thread);
     }
     Ok(())
 }
