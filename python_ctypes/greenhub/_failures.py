@@ -25,6 +25,9 @@ Hook = Callable[[str, BaseException], object]
 #: for them, has to learn of their death.
 PATIENCE = 1.0
 
+# How often it is looked whether somebody still refers to it, meanwhile.
+_LOOKS = 20
+
 _enabled = True
 
 # Those whose exception nobody has taken so far. To pop from a dict is atomic: one report each.
@@ -92,8 +95,10 @@ def take(thread: GreenThread[Any]) -> None:
 
 def _watch(ref: weakref.ref[GreenThread[Any]]) -> None:
     # The one that failed was ready before this one, so it has ended: if it is gone nobody can ask.
-    if ref() is not None:
-        _core.sleep(PATIENCE)
+    for _ in range(_LOOKS):
+        if ref() is None:
+            break
+        _core.sleep(PATIENCE / _LOOKS)
     _report(ref)
 
 

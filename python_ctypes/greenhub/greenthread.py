@@ -120,7 +120,13 @@ class GreenThread(Generic[T]):
         Suspends unless the thread is dead.
         """
         if self._state != _DONE:
-            self._join(None)
+            taken, self._taken = self._taken, True
+            try:
+                self._join(None)
+            except BaseException:
+                # Killed: what the thread ends by is nobody's again.
+                self._taken = taken
+                raise
         error = self._error
         if error is None:
             return self._value
@@ -167,6 +173,12 @@ class GreenThread(Generic[T]):
         """
         self._take()
         self._link(_Link(function, args, kwargs))
+
+    def _when_done(self, function: Callable[[GreenThread[Any]], object]) -> _Link:
+        """`link` that leaves it to others to take the exception. `_discard` undoes it."""
+        link = _Link(function, (), {})
+        self._link(link)
+        return link
 
     def _link(self, link: _Link) -> None:
         self._entries.append(link)
@@ -248,15 +260,13 @@ class GreenThread(Generic[T]):
         """The thread's last act: wakes who waits, calls what is linked, speaks of what is left."""
         self._state = _DONE
         entries = self._entries
-        taken = self._taken
         if entries:
             for entry in list(entries):
                 if isinstance(entry, int):
-                    taken = True
                     _core.unpark(entry)
             self._call_links()
         error = self._error
-        if error is not None and not taken and not self._taken:
+        if error is not None and not self._taken:
             self._unhandled(error)
 
     def _call_links(self) -> None:
