@@ -1,6 +1,59 @@
-"""Green threads for unmodified Python code."""
+"""Green threads for unmodified Python code.
 
-from ._bindings import GH_VERSION_STRING
-from ._failures import set_excepthook as set_excepthook
+``import greenhub as eventlet`` runs most programs that were written for eventlet; what differs,
+and why, is in docs/eventlet.md. Importing this patches nothing and starts nothing.
+"""
 
-__version__ = GH_VERSION_STRING
+from ._failures import set_excepthook
+from .event import Event
+from .greenpool import GreenPile, GreenPool
+from .greenthread import (
+    GreenletExit,
+    GreenThread,
+    cancel,
+    getcurrent,
+    kill,
+    sleep,
+    spawn,
+    spawn_after,
+    spawn_after_local,
+    spawn_n,
+)
+from .group import Group, iwait, joinall, killall
+from .queue import LifoQueue, LightQueue, PriorityQueue, Queue
+from .semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
+from .threadpool import ThreadPool
+from .timeout import Timeout, is_timeout, with_timeout, wrap_is_timeout
+
+__all__ = [
+    "BoundedSemaphore",
+    "CappedSemaphore",
+    "Event",
+    "GreenPile",
+    "GreenPool",
+    "GreenThread",
+    "GreenletExit",
+    "Group",
+    "LifoQueue",
+    "LightQueue",
+    "PriorityQueue",
+    "Queue",
+    "Semaphore",
+    "ThreadPool",
+    "Timeout",
+    "cancel",
+    "getcurrent",
+    "is_timeout",
+    "iwait",
+    "joinall",
+    "kill",
+    "killall",
+    "set_excepthook",
+    "sleep",
+    "spawn",
+    "spawn_after",
+    "spawn_after_local",
+    "spawn_n",
+    "with_timeout",
+    "wrap_is_timeout",
+]

@@ -19,8 +19,10 @@ Spawn = Callable[..., "GreenThread[Any]"]
 class _End:
     """The last thing in the queue of results: what the iterable raised, or nothing."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
+    def __init__(self, error: BaseException | None = None, count: int | None = None) -> None:
         self.error = error
+        #: How many results there are in all, if they may still come behind this.
+        self.count = count
 
 
 class GreenMap(Generic[T]):
@@ -53,7 +55,7 @@ class GreenMap(Generic[T]):
 
     def __next__(self) -> T:
         """The next result. Suspends until it is there."""
-        result = self._results.get()
+        result = self._next()
         if isinstance(result, _End):
             # Whoever asks again is told again, but of an error only once.
             self._results.put(_End())
@@ -64,6 +66,9 @@ class GreenMap(Generic[T]):
             return result.wait()
         finally:
             self._room.release()
+
+    def _next(self) -> GreenThread[T] | _End:
+        return self._results.get()
 
     def close(self) -> None:
         """Makes no more calls, and has no more results. Those running go on. Does not suspend."""
@@ -112,16 +117,28 @@ def _feed_in_order(
 class UnorderedMap(GreenMap[T]):
     """The same, in the order in which the calls end."""
 
+    _end: _End | None = None
+    _seen = 0
+
     def _feed(
         self, size: int, spawner: Spawn, function: Callable[..., T], arguments: Iterator[Any]
     ) -> GreenThread[None]:
-        return spawn(
-            _feed_as_they_end, size, self._room, self._results, spawner, function, arguments
-        )
+        return spawn(_feed_as_they_end, self._room, self._results, spawner, function, arguments)
+
+    def _next(self) -> GreenThread[T] | _End:
+        while self._end is None or self._seen != self._end.count:
+            result = self._results.get()
+            if not isinstance(result, _End):
+                self._seen += 1
+                return result
+            if result.count is None:
+                return result
+            self._end = result
+        end, self._end = self._end, None
+        return end
 
 
 def _feed_as_they_end(
-    size: int,
     room: Semaphore,
     results: LightQueue[Any],
     spawner: Spawn,
@@ -129,26 +146,22 @@ def _feed_as_they_end(
     arguments: Iterator[Any],
 ) -> None:
     end = _End()
-    taken = 0
+    count = 0
     try:
         while True:
             room.acquire()
-            taken = 1
             try:
                 args = next(arguments)
             except StopIteration:
                 break
-            thread = spawner(function, *args)
-            taken = 0
-            thread.link(results.put)
+            spawner(function, *args).link(results.put)
+            count += 1
     except GreenletExit:
         # Closed. To end by it would keep the iterable alive, in a traceback.
         return
     except BaseException as error:
         end.error = error
-    # All the room is free again when the last result was taken: nothing comes after the end.
-    for _ in range(size - taken):
-        room.acquire()
+    end.count = count
     results.put(end)
 
 

@@ -36,6 +36,10 @@ class Turns:
         """Passes on what was handed to a thread that was killed in the same moment."""
         raise NotImplementedError
 
+    def _identify(self) -> int:
+        """Who is at work."""
+        return _core.ident()
+
     def _settle(self) -> None:
         """Sees to it that every note left so far is worked off, by the caller or by another."""
         while self._pending():
@@ -43,7 +47,7 @@ class Turns:
                 # Its holder looks at _pending() again after releasing: see the loop.
                 return
             try:
-                self._worker = _core.ident()
+                self._worker = self._identify()
                 self._work()
             finally:
                 self._worker = 0

@@ -41,6 +41,10 @@ class Waiter:
             return False
         return True
 
+    def gone(self) -> bool:
+        """Whether the wait has been ended, by whomever. For a look only: it may end at any time."""
+        return not self._claim
+
     def finish(self) -> None:
         """Ends the wait, after a `claim`."""
         self.done = True
