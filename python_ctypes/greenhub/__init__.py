@@ -4,7 +4,25 @@
 and why, is in docs/eventlet.md. Importing this patches nothing and starts nothing.
 """
 
+from . import (
+    convenience,
+    corolocal,
+    dagpool,
+    debug,
+    event,
+    greenpool,
+    greenthread,
+    group,
+    hubs,
+    pools,
+    queue,
+    semaphore,
+    threadpool,
+    timeout,
+    tpool,
+)
 from ._failures import set_excepthook
+from .convenience import StopServe, connect, listen, serve, wrap_ssl
 from .event import Event
 from .greenpool import GreenPile, GreenPool
 from .greenthread import (
@@ -39,21 +57,41 @@ __all__ = [
     "PriorityQueue",
     "Queue",
     "Semaphore",
+    "StopServe",
     "ThreadPool",
     "Timeout",
     "cancel",
+    "connect",
+    "convenience",
+    "corolocal",
+    "dagpool",
+    "debug",
+    "event",
     "getcurrent",
+    "greenpool",
+    "greenthread",
+    "group",
+    "hubs",
     "is_timeout",
     "iwait",
     "joinall",
     "kill",
     "killall",
+    "listen",
+    "pools",
+    "queue",
+    "semaphore",
+    "serve",
     "set_excepthook",
     "sleep",
     "spawn",
     "spawn_after",
     "spawn_after_local",
     "spawn_n",
+    "threadpool",
+    "timeout",
+    "tpool",
     "with_timeout",
     "wrap_is_timeout",
+    "wrap_ssl",
 ]

@@ -43,6 +43,8 @@ class _Job(Waiter):
             traceback = error.__traceback__
             error.__traceback__ = None if traceback is None else traceback.tb_next
             self.error = error
+
+    def end(self) -> None:
         # If the green thread was killed meanwhile there is nobody who wants to know.
         if self.claim():
             self.finish()
@@ -181,8 +183,7 @@ class ThreadPool(Turns, Maps):
         except BaseException as error:
             self._started -= 1
             job.error = error
-            if job.claim():
-                job.finish()
+            job.end()
 
     def _main(self, worker: _Worker) -> None:
         while True:
@@ -191,9 +192,11 @@ class ThreadPool(Turns, Maps):
                 return
             if not job.gone():
                 job.run()
+            # Idle first: the next call of the one who is woken then needs no other OS thread.
+            self._idle.append(worker)
+            job.end()
             # What it holds must not live until the next one comes.
             del job
-            self._idle.append(worker)
             self._settle()
 
 
