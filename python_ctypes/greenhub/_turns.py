@@ -22,6 +22,8 @@ class Turns:
     def __init__(self) -> None:
         self._busy = allocate_lock()
         self._worker = 0
+        # Somebody may have left a note while another was at it.
+        self._missed = False
 
     def _pending(self) -> bool:
         """Whether `_work` would get anything done. Reads only."""
@@ -43,15 +45,31 @@ class Turns:
     def _settle(self) -> None:
         """Sees to it that every note left so far is worked off, by the caller or by another."""
         while self._pending():
+            # Before the attempt: if it fails, then for one who looks at this after releasing.
+            self._missed = True
             if not self._busy.acquire(False):
-                # Its holder looks at _pending() again after releasing: see the loop.
                 return
             try:
+                self._missed = False
                 self._worker = self._identify()
                 self._work()
             finally:
                 self._worker = 0
                 self._busy.release()
+
+    def _begin(self) -> bool:
+        """For what can be done at once if nobody waits and nobody is at it, which is the common
+        case: then a note would be most of the cost. After True, to be ended by `_end`."""
+        if not self._busy.acquire(False):
+            return False
+        self._worker = self._identify()
+        return True
+
+    def _end(self) -> None:
+        self._worker = 0
+        self._busy.release()
+        if self._missed:
+            self._settle()
 
     def _wait(self, queue: deque[Waiter], waiter: Waiter, seconds: float | None) -> bool:
         """Queues, and waits until the waiter is finished, True, or the time is over, False.

@@ -38,7 +38,7 @@ class LightQueue(Turns, Generic[T]):
             queue that keeps nothing, where `put` waits for the `get` that takes its item.
         """
         super().__init__()
-        self.maxsize: int | None = None
+        self._unfinished = 0
         self._getters: deque[Waiter] = deque()
         self._putters: deque[Waiter] = deque()
         # Those who were killed after an item was handed to them.
@@ -111,6 +111,14 @@ class LightQueue(Turns, Generic[T]):
         Suspends while the queue is full, if it may block. One that is killed there has not put
         its item, unless that was taken in the same moment.
         """
+        if self._begin():
+            try:
+                if not (self._getters or self._putters or self._returned or self.full()):
+                    self._put(item)
+                    self._unfinished += 1
+                    return
+            finally:
+                self._end()
         putter = Waiter(item)
         if self.maxsize is None:
             self._leave(self._putters, putter)
@@ -132,6 +140,12 @@ class LightQueue(Turns, Generic[T]):
         Suspends while the queue is empty, if it may block. One that is killed there has taken
         nothing.
         """
+        if self._begin():
+            try:
+                if self._qsize() and not (self._getters or self._putters or self._returned):
+                    return self._get()
+            finally:
+                self._end()
         getter = _Getter()
         if not self._wait(self._getters, getter, _seconds(block, timeout)):
             raise Empty
@@ -172,6 +186,7 @@ class LightQueue(Turns, Generic[T]):
                 waiter.value = self._get()
             else:
                 self._put(waiter.value)
+                self._unfinished += 1
         except BaseException as error:
             # Items that cannot be compared: for him who brought one, whoever is at work here.
             waiter.error = error
@@ -188,7 +203,6 @@ class Queue(LightQueue[T]):
 
     def __init__(self, maxsize: int | None = None) -> None:
         """See `LightQueue`."""
-        self._unfinished = 0
         self._dealt: deque[Waiter] = deque()
         self._joiners: deque[Waiter] = deque()
         super().__init__(maxsize)
@@ -234,11 +248,6 @@ class Queue(LightQueue[T]):
                 self._joiners.popleft().hand()
             else:
                 return
-
-    def _do(self, waiter: Waiter, getting: bool) -> None:
-        super()._do(waiter, getting)
-        if not getting and waiter.error is None:
-            self._unfinished += 1
 
 
 class PriorityQueue(Queue[T]):

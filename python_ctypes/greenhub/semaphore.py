@@ -55,6 +55,9 @@ class Semaphore(Turns):
     def _room(self) -> bool:
         return self._limit is None or self._value < self._limit
 
+    def _idle(self) -> bool:
+        return not (self._waiters or self._added or self._releasers)
+
     def _pending(self) -> bool:
         return bool(
             self._added or (self._waiters and self._value > 0) or (self._releasers and self._room())
@@ -92,7 +95,16 @@ class Semaphore(Turns):
         Suspends if there is none and it may block. An exception thrown into the waiting thread
         leaves it with nothing taken.
         """
-        return self._wait(self._waiters, Waiter(), _seconds(blocking, timeout))
+        if timeout is not None or not blocking:
+            return self._wait(self._waiters, Waiter(), _seconds(blocking, timeout))
+        if self._begin():
+            try:
+                if self._value > 0 and self._idle():
+                    self._value -= 1
+                    return True
+            finally:
+                self._end()
+        return self._wait(self._waiters, Waiter(), None)
 
     def release(self, blocking: bool = True) -> bool:
         """Puts one back, which belongs to who has waited longest.
@@ -102,6 +114,13 @@ class Semaphore(Turns):
 
         Does not suspend.
         """
+        if self._begin():
+            try:
+                if self._idle():
+                    self._value += 1
+                    return True
+            finally:
+                self._end()
         self._add(1)
         return True
 

@@ -208,15 +208,18 @@ class Threads(unittest.TestCase):
 class Finalizers(unittest.TestCase):
     def test_a_release_in_the_middle_of_another_neither_hangs_nor_is_lost(self):
         class Interrupted(Semaphore):
-            def _work(self):
-                if self.counter == 1:
-                    # As a finalizer or a signal handler would, which runs at this very point.
+            interruptions = 2
+
+            def _identify(self):
+                # A finalizer or a signal handler runs at this very point.
+                if self.interruptions:
+                    self.interruptions -= 1
                     self.release()
-                super()._work()
+                return super()._identify()
 
         semaphore = Interrupted(0)
         semaphore.release()
-        self.assertEqual(semaphore.counter, 2)
+        self.assertEqual((semaphore.counter, semaphore.interruptions), (3, 0))
 
 
 if __name__ == "__main__":
