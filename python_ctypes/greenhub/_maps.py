@@ -67,6 +67,8 @@ class GreenMap(Generic[T]):
         finally:
             self._room.release()
 
+    next = __next__
+
     def _next(self) -> GreenThread[T] | _End:
         return self._results.get()
 

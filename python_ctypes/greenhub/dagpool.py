@@ -28,7 +28,9 @@ class PropagateError(Exception):
         self.exc = exc
 
     def __str__(self) -> str:
-        return "%r: %s: %s" % (self.key, type(self.exc).__name__, self.exc)
+        if isinstance(self.exc, PropagateError):
+            return "PropagateError(%s): %s" % (self.key, self.exc)
+        return "PropagateError(%s): %s: %s" % (self.key, type(self.exc).__name__, self.exc)
 
 
 class _Watcher:
@@ -160,17 +162,14 @@ class DAGPool:
         return (pair for pair in self._each(keys) if isinstance(pair[1], PropagateError))
 
     def kill(self, key: Any) -> None:
-        """Kills the thread of a key, whose value then cannot be had.
+        """Kills the thread of a key. The key is free again: whoever waits for it waits on, for
+        what is posted or spawned next.
 
-        :raises KeyError: the key is not known.
+        :raises KeyError: the key has no thread, or its thread has ended.
 
-        One that has its value already is left alone. Suspends as `greenhub.kill` does.
+        Suspends as `greenhub.kill` does.
         """
-        thread = self._threads.get(key)
-        if thread is not None:
-            thread.kill()
-        elif key not in self._values:
-            raise KeyError(key)
+        self._threads.pop(key).kill()
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of a key, or ``default`` if it has none yet.
@@ -198,8 +197,15 @@ class DAGPool:
         return tuple(self._values)
 
     def items(self) -> tuple[tuple[Any, Any], ...]:
-        """The keys that have values, with these; a PropagateError for one that cannot be had."""
-        return tuple(self._values.items())
+        """The keys that have values, with these.
+
+        :raises PropagateError: one cannot be had.
+        """
+        items = tuple(self._values.items())
+        for _, value in items:
+            if isinstance(value, PropagateError):
+                raise value
+        return items
 
     def running(self) -> int:
         """How many threads have not ended, those that wait for values included."""
@@ -229,9 +235,10 @@ class DAGPool:
         return set() if watcher is None else set(watcher.wanted)
 
     def _ended(self, thread: GreenThread[Any], key: Any, watcher: _Watcher) -> None:
-        self._pending.pop(key, None)
         self._forget(watcher)
-        # A thread that posted to its own key has no say any more.
+        if self._pending.get(key) is watcher:
+            del self._pending[key]
+        # One that was killed, or posted to its own key, has no say any more.
         if self._threads.get(key) is thread:
             error = thread._error
             self._put(key, thread._value if error is None else PropagateError(key, error))

@@ -130,13 +130,11 @@ class GreenPile:
         """
         self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
         self._threads: LightQueue[GreenThread[Any]] = LightQueue()
-        self._used = False
         # One element for each result to come: to append and to pop is atomic, to count is not.
         self._promised: deque[None] = deque()
 
     def spawn(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Has ``function(*args, **kwargs)`` called. Suspends while the pool is full."""
-        self._used = True
         self._promised.append(None)
         try:
             thread = self.pool.spawn(function, *args, **kwargs)
@@ -152,10 +150,9 @@ class GreenPile:
     def __next__(self) -> Any:
         """The result of the first call whose result was not taken yet, or what it raised.
 
-        Ends when all were taken. Suspends until it is there, or until something is spawned if
-        nothing ever was.
+        Ends when all were taken. Suspends until it is there.
         """
-        if self._used and not self._promised:
+        if not self._promised:
             raise StopIteration
         try:
             return self._threads.get().wait()

@@ -237,6 +237,9 @@ class GreenThread(_Typed[T]):
         if self._root is me._root:
             _core.sleep(0)
 
+    #: What a greenlet calls it.
+    throw = kill
+
     def cancel(self, *throw_args: Any) -> None:
         """`kill`, but only if the thread has not started; otherwise nothing."""
         if self._state == _SPAWNED:
@@ -244,11 +247,13 @@ class GreenThread(_Typed[T]):
 
     def _throw(self, error: BaseException) -> None:
         """`kill` that does not wait for the thread to handle it."""
-        if self._state == _SPAWNED and not self._delayed:
+        if self._state == _SPAWNED:
             # The core would raise at the first wait, too late. Either _run() finds the doom or,
             # if it has begun in another OS thread meanwhile, the doom is taken back from it.
             doom = self._doom = [error]
             if self._state == _SPAWNED:
+                if self._delayed:
+                    _core.unpark(self._ident)
                 return
             try:
                 doom.pop()
@@ -334,10 +339,15 @@ def _run_after(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> None:
-    """The same for one that starts later. A kill before that is raised out of the sleep."""
+    """The same for one that starts later, or is killed before."""
     thread._ident = _core.ident()
     try:
-        _core.sleep(deadline - monotonic())
+        left = deadline - monotonic()
+        while left > 0 and not thread._doom:
+            _core.park(left)
+            left = deadline - monotonic()
+        if thread._doom:
+            raise thread._doom.pop()
         if parent is not None and parent.dead:
             raise GreenletExit("the thread that spawned this one is dead")
         thread._state = _RUNNING

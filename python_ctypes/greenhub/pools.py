@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator
 
 from .semaphore import Semaphore
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "Token", "TokenPool"]
 
 
 class Pool:
@@ -102,3 +102,15 @@ class Pool:
     def waiting(self) -> int:
         """How many threads wait in `get`."""
         return max(0, -self._rights.balance)
+
+
+class Token:
+    """Means that its holder may do something."""
+
+
+class TokenPool(Pool):
+    """A pool of tokens: no more than ``max_size`` threads do something at a time."""
+
+    def create(self) -> Token:
+        """Makes a token."""
+        return Token()

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 from queue import Empty, Full
 from typing import Any, Generic, TypeVar
 
+from . import _core
 from ._turns import Turns
 from ._waiter import Waiter
 
@@ -108,8 +109,8 @@ class LightQueue(Turns, Generic[T]):
         :param timeout: for so many seconds at most; None for as long as it takes.
         :raises Full: there is no room, and the time is over or it was not to block.
 
-        Suspends while the queue is full, if it may block. One that is killed there has not put
-        its item, unless that was taken in the same moment.
+        Suspends while the queue is full, and always if its size is 0, if it may block. One that is
+        killed there has not put its item, unless that was taken in the same moment.
         """
         if self._begin():
             try:
@@ -124,6 +125,9 @@ class LightQueue(Turns, Generic[T]):
             self._leave(self._putters, putter)
         elif not self._wait(self._putters, putter, _seconds(block, timeout)):
             raise Full
+        elif block and self.maxsize == 0 and not putter.parked:
+            # At a rendezvous the getter goes first, also if he was there before.
+            _core.sleep(0)
 
     def put_nowait(self, item: T) -> None:
         """``put(item, block=False)``."""

@@ -162,7 +162,7 @@ class BoundedSemaphore(Semaphore):
 
     def __init__(self, value: int = 1) -> None:
         super().__init__(value)
-        self._limit = value
+        self._limit: int = value
 
     def release(self, blocking: bool = True) -> bool:
         """Puts one back.
@@ -203,7 +203,7 @@ class CappedSemaphore(BoundedSemaphore):
         if count > limit:
             raise ValueError("count must not be more than limit")
         super().__init__(count)
-        self._limit = limit
+        self._limit: int = limit
 
     def release(self, blocking: bool = True) -> bool:
         """Puts one back, once there is room for it.
@@ -215,6 +215,16 @@ class CappedSemaphore(BoundedSemaphore):
         """
         return self._wait_room(blocking)
 
+    def _room(self) -> bool:
+        # With a limit of 0 what is released goes from hand to hand.
+        return self._value < self._limit or bool(self._waiters)
+
     def bounded(self) -> bool:
         """Whether `release` would have to wait."""
-        return not self._room()
+        return self._counted() >= self._limit
+
+    @property
+    def balance(self) -> int:
+        """How many can be acquired at once, less how many can be released at once; those who wait
+        for either count against it."""
+        return super().balance - (self._limit - self._counted() - len(self._releasers))

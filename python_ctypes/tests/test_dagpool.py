@@ -4,7 +4,7 @@ import unittest
 
 from greenhub.dagpool import Collision, DAGPool, PropagateError
 from greenhub.event import Event
-from greenhub.greenthread import GreenletExit, sleep, spawn
+from greenhub.greenthread import sleep, spawn
 from greenhub.timeout import Timeout
 
 
@@ -97,22 +97,32 @@ class Failing(unittest.TestCase):
             pool.get("a")
         self.assertEqual(dict(pool.wait_each_success()), {"fine": "fine"})
         self.assertEqual(set(dict(pool.wait_each_exception())), {"a", "b"})
-        self.assertEqual(set(dict(pool.items())), {"fine", "a", "b"})
+        with self.assertRaises(PropagateError):
+            pool.items()
 
-    def test_a_killed_key_cannot_be_had(self):
+    def test_a_killed_key_is_free_again(self):
         pool = DAGPool()
         for key in ("fresh", "started"):
             pool.spawn(key, ["never"], add)
+            waiter = spawn(pool.wait, (key,))
             if key == "started":
                 sleep(0)
             pool.kill(key)
-            with self.assertRaises(PropagateError) as caught:
-                pool.wait((key,))
-            self.assertIsInstance(caught.exception.exc, GreenletExit)
-        with self.assertRaises(KeyError):
-            pool.kill("unknown")
-        pool.post("there", 1)
-        pool.kill("there")
+            self.assertIsNone(pool.get(key))
+            with self.assertRaises(KeyError):
+                pool.kill(key)
+            pool.post(key, "posted")
+            self.assertEqual(waiter.wait(), {key: "posted"})
+            with self.assertRaises(KeyError):
+                pool.kill(key)
+        self.assertEqual(pool._watchers, [])
+
+    def test_an_exception_that_is_posted_is_a_value(self):
+        pool = DAGPool({"a": Oops()})
+        self.assertIsInstance(pool["a"], Oops)
+        pool.post("b", PropagateError("b", Oops()))
+        with self.assertRaises(PropagateError):
+            pool.get("b")
 
     def test_whoever_is_killed_while_waiting_leaves_nothing_behind(self):
         pool = DAGPool()

@@ -363,6 +363,12 @@ class Later(unittest.TestCase):
         thread.wait()
         self.assertLess(time.monotonic() - start, 0.05)
 
+    def test_one_without_a_delay_starts_in_its_first_turn(self):
+        said = []
+        spawn_after(0, said.append, "ran")
+        sleep(0)
+        self.assertEqual(said, ["ran"])
+
     def test_one_that_is_cancelled_in_time_never_runs(self):
         said = []
         for wait_first in (False, True):

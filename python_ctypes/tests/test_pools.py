@@ -3,7 +3,7 @@
 import unittest
 
 from greenhub.greenthread import sleep, spawn
-from greenhub.pools import Pool
+from greenhub.pools import Pool, Token, TokenPool
 from greenhub.timeout import Timeout
 
 
@@ -72,6 +72,12 @@ class Using(unittest.TestCase):
         first.kill()
         with Timeout(30):
             self.assertIs(second.wait(), thing)
+
+    def test_tokens_are_for_those_who_only_count(self):
+        pool = TokenPool(max_size=1)
+        with pool.item() as token:
+            self.assertIsInstance(token, Token)
+            self.assertEqual(pool.free(), 0)
 
     def test_it_can_be_made_smaller_and_larger(self):
         pool = Numbered(max_size=2)

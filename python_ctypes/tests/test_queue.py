@@ -102,6 +102,20 @@ class Limits(unittest.TestCase):
         putter.wait()
         self.assertTrue(queue.empty())
 
+    def test_at_a_rendezvous_the_getter_goes_first(self):
+        queue = Queue(0)
+        said = []
+
+        def getter():
+            for _ in range(2):
+                said.append("got %s" % queue.get())
+
+        spawn(getter)
+        for word in ("one", "two"):
+            queue.put(word)
+            said.append("put " + word)
+        self.assertEqual(said, ["got one", "put one", "got two", "put two"])
+
     def test_a_larger_limit_lets_putters_in(self):
         queue = Queue(1)
         putters = [spawn(queue.put, number) for number in range(3)]

@@ -144,6 +144,21 @@ class Limits(unittest.TestCase):
         with self.assertRaises(ValueError):
             CappedSemaphore(2, 1)
 
+    def test_a_limit_of_zero_is_a_rendezvous(self):
+        semaphore = CappedSemaphore(0, 0)
+        self.assertFalse(semaphore.release(blocking=False))
+        acquirer = spawn(semaphore.acquire)
+        sleep(0)
+        self.assertTrue(semaphore.release())
+        self.assertTrue(acquirer.wait())
+
+    def test_the_balance_of_a_capped_one_counts_both_ways(self):
+        semaphore = CappedSemaphore(1, 3)
+        self.assertEqual(semaphore.balance, -1)
+        semaphore.release()
+        semaphore.release()
+        self.assertEqual(semaphore.balance, 3)
+
     def test_a_releaser_that_is_killed_leaves_nothing_behind(self):
         semaphore = CappedSemaphore(1, 1)
         releaser = spawn(semaphore.release)
