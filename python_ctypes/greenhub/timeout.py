@@ -42,7 +42,7 @@ class Timeout(BaseException):
     ) -> None:
         """Starts at once.
 
-        :param seconds: None never fires.
+        :param seconds: None never fires; 0 or less does so when the thread next waits.
         :param exception: what to raise: None or True for this instance, False for this instance
             with the ``with`` statement keeping it to itself, or an exception or its class.
         """
@@ -50,6 +50,8 @@ class Timeout(BaseException):
         self.seconds = seconds
         self.exception = exception
         self._timer: int | None = None
+        # What is to be raised as soon as the thread waits, until it is.
+        self._soon: list[BaseException] = []
         self._deadline = 0.0
         self.start()
 
@@ -66,6 +68,11 @@ class Timeout(BaseException):
         error: BaseException = self
         if self.exception is not None and not isinstance(self.exception, bool):
             error = from_throw_args((self.exception,))
+        if self.seconds <= 0:
+            # In turn, as eventlet has it: behind those who are ready, before those who are not.
+            self._soon = [error]
+            _core.spawn(None, _raise_in_turn, (self._soon, _core.ident()), None)
+            return
         self._deadline = monotonic() + self.seconds
         self._timer = _core.throw_after(self.seconds, error)
 
@@ -73,11 +80,12 @@ class Timeout(BaseException):
     def pending(self) -> bool:
         """Whether it is going to be raised: it was started, its time is not over, and it was not
         cancelled."""
-        return self._timer is not None and monotonic() < self._deadline
+        return bool(self._soon) or (self._timer is not None and monotonic() < self._deadline)
 
     def cancel(self) -> None:
         """Sees to it that nothing is raised. As often as one likes."""
         timer, self._timer = self._timer, None
+        self._soon.clear()
         if timer is not None:
             _core.cancel_timer(timer)
 
@@ -109,6 +117,12 @@ class Timeout(BaseException):
 
 
 Self = TypeVar("Self", bound=Timeout)
+
+
+def _raise_in_turn(soon: list[BaseException], ident: int) -> None:
+    """What a green thread of its own does for a timeout of no time."""
+    if soon:
+        _core.throw(ident, soon.pop())
 
 
 def with_timeout(

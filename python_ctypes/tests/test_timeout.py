@@ -6,6 +6,7 @@ import unittest
 
 from greenhub.event import Event
 from greenhub.greenthread import sleep, spawn
+from greenhub.queue import Queue
 from greenhub.timeout import Timeout, is_timeout, with_timeout, wrap_is_timeout
 
 
@@ -61,6 +62,33 @@ class Raising(unittest.TestCase):
         with Timeout(None) as timeout:
             self.assertFalse(timeout.pending)
             sleep(0.01)
+
+    def test_no_time_at_all_is_over_at_the_next_wait(self):
+        for seconds in (0, -1):
+            for wait in (lambda: sleep(0), lambda: sleep(60), Event().wait):
+                with self.assertRaises(Timeout) as caught:
+                    with Timeout(seconds) as timeout:
+                        self.assertTrue(timeout.pending)
+                        wait()
+                self.assertIs(caught.exception, timeout)
+                self.assertFalse(timeout.pending)
+            with Timeout(seconds):
+                pass
+            sleep(0)
+
+    def test_no_time_at_all_is_over_before_what_comes_later(self):
+        queue = Queue()
+
+        def getter():
+            with Timeout(0, False):
+                return queue.get()
+            return "too late"
+
+        thread = spawn(getter)
+        sleep(0)
+        queue.put("item")
+        self.assertEqual(thread.wait(), "too late")
+        self.assertEqual(queue.get(), "item")
 
     def test_the_inner_of_two_can_be_told_from_the_outer(self):
         with Timeout(60) as outer:
