@@ -1,0 +1,158 @@
+"""What becomes of exceptions that nobody takes."""
+
+import contextlib
+import gc
+import io
+import unittest
+import weakref
+
+import greenhub
+from greenhub import _failures
+from greenhub.greenthread import sleep, spawn, spawn_n
+
+
+class Oops(Exception):
+    """Raised by the tests' own threads."""
+
+
+def fail(error=None):
+    raise error or Oops("on purpose")
+
+
+@contextlib.contextmanager
+def reported():
+    """Collects what is reported instead of printing it."""
+    seen = []
+    before = greenhub.set_excepthook(lambda name, error: seen.append((name, error)))
+    try:
+        yield seen
+    finally:
+        greenhub.set_excepthook(before)
+
+
+class Failing(unittest.TestCase):
+    def test_what_nobody_takes_is_reported_once_with_the_threads_name(self):
+        with reported() as seen:
+            spawn(fail)
+            sleep(0.01)
+        self.assertEqual(len(seen), 1)
+        name, error = seen[0]
+        self.assertTrue(name.startswith("fail-"), name)
+        self.assertIsInstance(error, Oops)
+
+    def test_the_default_report_is_a_name_and_a_traceback_on_standard_error(self):
+        text = io.StringIO()
+        with contextlib.redirect_stderr(text):
+            spawn(fail).name = "worker"
+            sleep(0.01)
+        self.assertIn("Exception in green thread worker:\nTraceback", text.getvalue())
+        self.assertIn("Oops: on purpose", text.getvalue())
+        self.assertNotIn("_run", text.getvalue())
+
+    def test_what_somebody_waits_for_is_not_reported(self):
+        with reported() as seen:
+            with self.assertRaises(Oops):
+                spawn(fail).wait()
+            sleep(0.01)
+        self.assertEqual(seen, [])
+
+    def test_what_somebody_waits_for_later_is_not_reported(self):
+        with reported() as seen:
+            slow, failed = spawn(sleep, 0.05), spawn(fail)
+            slow.wait()
+            with self.assertRaises(Oops):
+                failed.wait()
+            del failed
+            sleep(0.01)
+        self.assertEqual(seen, [])
+
+    def test_what_is_linked_is_not_reported(self):
+        with reported() as seen:
+            said = []
+            spawn(fail).link(said.append)
+            sleep(0.01)
+        self.assertEqual(seen, [])
+        self.assertEqual(len(said), 1)
+
+    def test_a_link_that_raises_is_reported_and_drops_no_other(self):
+        said = []
+        with reported() as seen:
+            thread = spawn(lambda: "result")
+            thread.link(lambda _: fail())
+            thread.link(said.append)
+            self.assertEqual(thread.wait(), "result")
+            sleep(0)
+        self.assertEqual(said, [thread])
+        self.assertEqual([type(error) for _, error in seen], [Oops])
+
+    def test_one_that_is_kept_but_never_waited_for_is_reported_all_the_same(self):
+        patience, _failures.PATIENCE = _failures.PATIENCE, 0.05
+        try:
+            with reported() as seen:
+                thread = spawn(fail)
+                sleep(0.02)
+                self.assertEqual(seen, [])
+                sleep(0.1)
+                self.assertEqual(len(seen), 1)
+                with self.assertRaises(Oops):
+                    thread.wait()
+            self.assertEqual(len(seen), 1)
+        finally:
+            _failures.PATIENCE = patience
+
+    def test_one_spawned_to_be_forgotten_is_reported_at_once(self):
+        with reported() as seen:
+            thread = spawn_n(fail)
+            sleep(0)
+            self.assertEqual(len(seen), 1)
+        self.assertTrue(thread.dead)
+
+    def test_a_kill_is_never_reported(self):
+        with reported() as seen:
+            thread = spawn(sleep, 60)
+            sleep(0)
+            thread.kill()
+            del thread
+            sleep(0.01)
+        self.assertEqual(seen, [])
+
+    def test_a_hook_that_fails_hides_nothing(self):
+        text = io.StringIO()
+
+        def hook(name, error):
+            raise ValueError("hook")
+
+        before = greenhub.set_excepthook(hook)
+        try:
+            with contextlib.redirect_stderr(text):
+                spawn_n(fail)
+                sleep(0)
+        finally:
+            greenhub.set_excepthook(before)
+        self.assertIn("Oops: on purpose", text.getvalue())
+        self.assertIn("ValueError: hook", text.getvalue())
+
+    def test_system_exit_that_nobody_waits_for_reaches_the_root(self):
+        for error in (SystemExit, KeyboardInterrupt):
+            spawn_n(fail, error())
+            with self.assertRaises(error):
+                sleep(5)
+
+    def test_a_failed_thread_that_was_waited_for_is_freed_without_the_collector(self):
+        gc.disable()
+        try:
+            thread = spawn(fail)
+            ref = weakref.ref(thread)
+            try:
+                thread.wait()
+            except Oops:
+                pass
+            sleep(0)
+            del thread
+            self.assertIsNone(ref())
+        finally:
+            gc.enable()
+
+
+if __name__ == "__main__":
+    unittest.main()
