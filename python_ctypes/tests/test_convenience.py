@@ -95,9 +95,10 @@ class Serving(unittest.TestCase):
     def test_each_connection_is_handled_and_closed(self):
         server = spawn(serve, self.listener, self.handle)
         self.arrive(*self.connections)
-        sleep(0.05)
+        with Timeout(30):
+            while not all(connection.closed for connection in self.connections):
+                sleep(0.001)
         self.assertEqual(self.handled, [(name, "address of " + name) for name in "abc"])
-        self.assertTrue(all(connection.closed for connection in self.connections))
         server.kill()
         with self.assertRaises(GreenletExit):
             server.wait()

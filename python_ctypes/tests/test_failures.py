@@ -9,6 +9,7 @@ import weakref
 import greenhub
 from greenhub import _failures
 from greenhub.greenthread import sleep, spawn, spawn_n
+from greenhub.timeout import Timeout
 
 
 class Oops(Exception):
@@ -28,6 +29,16 @@ def reported():
         yield seen
     finally:
         greenhub.set_excepthook(before)
+
+
+@contextlib.contextmanager
+def patience(seconds):
+    """Has it last so long until one that is kept is reported."""
+    before, _failures.PATIENCE = _failures.PATIENCE, seconds
+    try:
+        yield
+    finally:
+        _failures.PATIENCE = before
 
 
 class Failing(unittest.TestCase):
@@ -57,7 +68,7 @@ class Failing(unittest.TestCase):
         self.assertEqual(seen, [])
 
     def test_what_somebody_waits_for_later_is_not_reported(self):
-        with reported() as seen:
+        with patience(600), reported() as seen:
             slow, failed = spawn(sleep, 0.05), spawn(fail)
             slow.wait()
             with self.assertRaises(Oops):
@@ -86,19 +97,16 @@ class Failing(unittest.TestCase):
         self.assertEqual([type(error) for _, error in seen], [Oops])
 
     def test_one_that_is_kept_but_never_waited_for_is_reported_all_the_same(self):
-        patience, _failures.PATIENCE = _failures.PATIENCE, 0.05
-        try:
-            with reported() as seen:
-                thread = spawn(fail)
-                sleep(0.02)
-                self.assertEqual(seen, [])
-                sleep(0.1)
-                self.assertEqual(len(seen), 1)
-                with self.assertRaises(Oops):
-                    thread.wait()
-            self.assertEqual(len(seen), 1)
-        finally:
-            _failures.PATIENCE = patience
+        with patience(0.2), reported() as seen:
+            thread = spawn(fail)
+            sleep(0)
+            self.assertEqual(seen, [])
+            with Timeout(30):
+                while not seen:
+                    sleep(0.01)
+            with self.assertRaises(Oops):
+                thread.wait()
+        self.assertEqual(len(seen), 1)
 
     def test_one_spawned_to_be_forgotten_is_reported_at_once(self):
         with reported() as seen:
