@@ -14,6 +14,7 @@ from . import (
     greenthread,
     group,
     hubs,
+    patcher,
     pools,
     queue,
     semaphore,
@@ -21,6 +22,7 @@ from . import (
     timeout,
     tpool,
 )
+from ._bindings import GH_VERSION_STRING
 from ._failures import set_excepthook
 from .convenience import StopServe, connect, listen, serve, wrap_ssl
 from .event import Event
@@ -38,10 +40,13 @@ from .greenthread import (
     spawn_n,
 )
 from .group import Group, iwait, joinall, killall
+from .patcher import import_patched, is_monkey_patched, monkey_patch
 from .queue import LifoQueue, LightQueue, PriorityQueue, Queue
 from .semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
 from .threadpool import ThreadPool
 from .timeout import Timeout, is_timeout, with_timeout, wrap_is_timeout
+
+__version__ = GH_VERSION_STRING
 
 __all__ = [
     "BoundedSemaphore",
@@ -72,12 +77,16 @@ __all__ = [
     "greenthread",
     "group",
     "hubs",
+    "import_patched",
+    "is_monkey_patched",
     "is_timeout",
     "iwait",
     "joinall",
     "kill",
     "killall",
     "listen",
+    "monkey_patch",
+    "patcher",
     "pools",
     "queue",
     "semaphore",

@@ -78,11 +78,12 @@ pub(super) unsafe fn pthread_self() -> pthread_t {
     if CLAIMER.load(Ordering::Acquire) == real {
         return MAIN.load(Ordering::Relaxed);
     }
-    let Some(thread) = green() else { return real };
-    if hub::current().is_some_and(|hub| hub.poses(thread)) {
-        return MAIN.load(Ordering::Relaxed);
+    let Some(hub) = hub::current() else { return real };
+    match hub.running() {
+        Some(thread) if hub.poses(thread) => MAIN.load(Ordering::Relaxed),
+        Some(thread) if !thread.root.get() => thread.id.0 | GREEN,
+        _ => real,
     }
-    thread.id.0 | GREEN
 }
 
 /// Whether the runtime has a handler by which it can be told of exceptions.
