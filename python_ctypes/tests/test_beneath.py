@@ -1,4 +1,4 @@
-"""An exception that is raised in a green thread which waits beneath Python, in a function of libc's."""
+"""An exception raised in a green thread that waits beneath Python, in a function of libc."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ class Beneath(unittest.TestCase):
             thread = threading.Thread(target=time.sleep, args=(100,), daemon=True)
             thread.start()
             for function, *args in [
-                (lock.acquire,), (lock.acquire, True, 50), (enters,), (event.wait,), (event.wait, 50),
-                (semaphore.acquire,), (items.get,), (items.get, True, 50), (simple.get,),
+                (lock.acquire,), (lock.acquire, True, 50), (enters,), (event.wait,),
+                (event.wait, 50), (semaphore.acquire,), (items.get,), (items.get, True, 50), (simple.get,),
                 (simple.get, True, 50), (waits,), (reentrant.acquire,), (thread.join,),
             ]:
                 killed(function, *args)
