@@ -54,7 +54,7 @@ part loom 600
 part asan 600
 part valgrind 450
 part aarch64 600
-part python 240
+part python 300
 part bench 120
 
 if grep -hq '^skipped: ' "$logs"/*.log; then

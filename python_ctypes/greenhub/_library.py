@@ -122,15 +122,30 @@ _cdll, library, path = _load()
 pydll = ctypes.PyDLL(path, handle=_cdll._handle)
 
 
+def _is_subinterpreter() -> bool:
+    names = ("PyInterpreterState_Get", "_PyInterpreterState_Get")
+    current = next(ctypes.pythonapi[name] for name in names if hasattr(ctypes.pythonapi, name))
+    main = ctypes.pythonapi["PyInterpreterState_Main"]
+    # Functions of our own, which nobody else's types are set on.
+    current.restype = main.restype = ctypes.c_void_p
+    return bool(current() != main())
+
+
 def python_functions() -> dict[str, Callable[..., Any]]:
     """The builtin functions that the library makes for this interpreter, by their names.
 
     :raises ImportError: it makes none for a subinterpreter or a free-threaded build
     """
+    if _is_subinterpreter():
+        raise _error("it runs in the main interpreter only, not in a subinterpreter", path)
     function = pydll.gh_python_functions
-    function.restype = ctypes.py_object
+    # Not py_object, for which ctypes does not look whether there is one.
+    function.restype = ctypes.c_void_p
     try:
-        functions: dict[str, Callable[..., Any]] = function()
-    except (RuntimeError, ValueError) as error:
+        place = function()
+    except RuntimeError as error:
         raise _error(str(error), path) from None
+    if not place:
+        raise _error("the library makes no functions for this interpreter", path)
+    functions: dict[str, Callable[..., Any]] = ctypes.cast(place, ctypes.py_object).value
     return functions

@@ -100,8 +100,9 @@ class Beneath(unittest.TestCase):
             thread.start()
             for function, *args in [
                 (lock.acquire,), (lock.acquire, True, 50), (enters,), (event.wait,),
-                (event.wait, 50), (semaphore.acquire,), (items.get,), (items.get, True, 50), (simple.get,),
-                (simple.get, True, 50), (waits,), (reentrant.acquire,), (thread.join,),
+                (event.wait, 50), (semaphore.acquire,), (items.get,), (items.get, True, 50),
+                (simple.get,), (simple.get, True, 50), (waits,), (reentrant.acquire,),
+                (thread.join,),
             ]:
                 killed(function, *args)
             lock.release()

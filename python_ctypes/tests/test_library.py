@@ -232,6 +232,25 @@ class Import(unittest.TestCase):
         result = run_python(code)
         self.assertEqual((result.stdout, result.stderr), ("0\n", ""))
 
+    def test_a_subinterpreter_is_told_that_it_cannot_be_served(self) -> None:
+        code = """
+            try:
+                import _interpreters as interpreters
+            except ImportError:
+                import _xxsubinterpreters as interpreters
+            run = getattr(interpreters, "run_string", None) or interpreters.exec
+            run(interpreters.create(), '''if True:
+                try:
+                    import greenhub
+                except ImportError as error:
+                    print("subinterpreter" in str(error), flush=True)
+            ''')
+            # The modules that were imported before end 3.12 with an error of their own.
+            __import__("os")._exit(0)
+        """
+        result = run_python(code)
+        self.assertEqual((result.stdout, result.stderr), ("True\n", ""))
+
     def test_the_version_is_that_of_the_crate(self) -> None:
         manifest = (TOP / "Cargo.toml").read_text()
         found = re.search(r'(?m)^version = "(.*)"$', manifest)
