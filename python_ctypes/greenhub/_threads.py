@@ -119,6 +119,7 @@ class Handle:
 
     def _set_done(self) -> None:
         self._done = True
+        _not_daemons.discard(self)
         waiting, self._waiting = self._waiting, []
         for ident in waiting:
             _core.unpark(ident)
@@ -131,14 +132,16 @@ class Handle:
             timeout = None
         deadline = None if timeout is None else monotonic() + timeout
         me = _core.ident()
-        while not self._done:
-            self._waiting.append(me)
-            left = None if deadline is None else max(0.0, deadline - monotonic())
-            # It may have ended in another OS thread since.
-            if not self._done and not _core.park(left) and left is not None:
-                break
-        if me in self._waiting:
-            self._waiting.remove(me)
+        self._waiting.append(me)
+        try:
+            # It may have ended in another OS thread before it could know of us.
+            while not self._done:
+                left = None if deadline is None else max(0.0, deadline - monotonic())
+                if not _core.park(left) and left is not None:
+                    break
+        finally:
+            if me in self._waiting:
+                self._waiting.remove(me)
 
 
 def _start_joinable_thread(

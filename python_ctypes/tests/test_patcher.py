@@ -208,6 +208,42 @@ class Patched(unittest.TestCase):
             late.start()
         """)
 
+    def test_threads_that_ended_are_forgotten(self) -> None:
+        self.run_patched("""
+            import gc, weakref
+            patcher.monkey_patch()
+            threads = [threading.Thread(target=time.sleep, args=(0.001,)) for _ in range(50)]
+            for thread in threads: thread.start()
+            joins = [spawn(thread.join, 0.0001) for thread in threads]
+            for thread in threads: thread.join()
+            for thread in joins: thread.wait()
+            gone = [weakref.ref(thread) for thread in threads]
+            from greenhub import _threads
+            assert not _threads._not_daemons
+            del thread, threads, joins
+            gc.collect()
+            assert not any(reference() for reference in gone)
+            assert threading.enumerate() == [threading.main_thread()]
+        """)
+
+    def test_a_green_thread_that_c_has_made_is_not_taken_for_the_root(self) -> None:
+        self.run_patched("""
+            from greenhub import _bindings, _core, _library
+            from greenhub.greenthread import getcurrent
+            root, said = getcurrent(), []
+            @_bindings.gh_entry
+            def entry(argument):
+                for function in (_core.ident, lambda: _core.sleep(0), _core.park):
+                    try:
+                        function()
+                    except RuntimeError:
+                        said.append(_core.current())
+            library = _library.library
+            assert library.gh_spawn(None, None, entry, None) == 0
+            _core.sleep(0.01)
+            assert said == [None] * 3 and getcurrent() is root, said
+        """)
+
     def test_a_program_waits_for_its_threads_at_its_end(self) -> None:
         said = self.run_patched("""
             patcher.monkey_patch()

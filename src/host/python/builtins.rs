@@ -137,12 +137,8 @@ fn spawn(given: Arguments<'_>) -> Answer {
     if !keywords.is_null() && !given.is_a(3, api.dict_type) {
         return Err(given.fails(api.type_error, c"the keywords are no dict"));
     }
-    if state::is_over() {
-        return Err(given.fails(
-            api.runtime_error,
-            c"the interpreter is ending: no green thread runs any more",
-        ));
-    }
+    // SAFETY: called by Python, with the state attached.
+    unsafe { waits::refuse_at_end(api) }?;
     let call = (given.at(1), given.at(2), keywords);
     // SAFETY: arguments of these types, with the state attached.
     let id = given.of(unsafe { threads::spawn(api, given.at(0), call) })?;
@@ -166,10 +162,11 @@ fn current(given: Arguments<'_>) -> Answer {
 fn set_current(given: Arguments<'_>) -> Answer {
     let hub = given.of(hub::enter())?;
     let thread = given.of(hub.running().ok_or(Error::NOT_GREEN))?;
+    let record = given.of(threads::record(hub, thread))?;
     let object = given.at(0);
     // SAFETY: an argument, with the state attached.
     unsafe { (given.0.incref)(object) };
-    let before = threads::record(hub, thread).thread.replace(object);
+    let before = record.thread.replace(object);
     if !before.is_null() {
         // SAFETY: the record owned it.
         unsafe { (given.0.decref)(before) };
@@ -179,12 +176,10 @@ fn set_current(given: Arguments<'_>) -> Answer {
 
 fn ident(given: Arguments<'_>) -> Answer {
     let hub = given.of(hub::enter())?;
-    let id = hub.running().map_or(0, |thread| {
-        // Whoever is to be woken by its id needs a record.
-        threads::record(hub, thread);
-        thread.id.0
-    });
-    given.int(id)
+    let thread = given.of(hub.running().ok_or(Error::NOT_GREEN))?;
+    // Whoever is to be woken by its id needs a record.
+    given.of(threads::record(hub, thread))?;
+    given.int(thread.id.0)
 }
 
 fn sleep(given: Arguments<'_>) -> Answer {
@@ -197,7 +192,7 @@ fn sleep(given: Arguments<'_>) -> Answer {
 fn park(given: Arguments<'_>) -> Answer {
     let deadline = match given.is_none(0) {
         true => NEVER,
-        false => waits::deadline(given.seconds(0)?).unwrap_or(NEVER),
+        false => waits::deadline(given.seconds(0)?),
     };
     // SAFETY: as above.
     let woken = unsafe { waits::park(given.0, deadline) }?;
@@ -216,11 +211,11 @@ fn throw(given: Arguments<'_>) -> Answer {
 }
 
 fn throw_after(given: Arguments<'_>) -> Answer {
-    let deadline = waits::deadline(given.seconds(0)?).unwrap_or(NEVER);
+    let deadline = waits::deadline(given.seconds(0)?);
     let exception = given.exception(1)?;
     let hub = given.of(hub::enter())?;
     let thread = given.of(hub.running().ok_or(Error::NOT_GREEN))?;
-    threads::record(hub, thread);
+    given.of(threads::record(hub, thread))?;
     // SAFETY: as above.
     let key = given.of(unsafe { alarms::set(given.0, (hub, thread.id), deadline, exception) })?;
     given.int(key)

@@ -3,7 +3,7 @@
 use super::api::{self, Api, Object, State};
 use super::beneath::Disguise;
 use super::{alarms, chunk, state};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hub::{self, Hub, SpawnOptions};
 use crate::slab::Id;
 use crate::thread::Thread;
@@ -151,10 +151,12 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
     // SAFETY: the caller vouches for it. Others see it through shared references only, until it is dropped.
     let kept = unsafe { &*record.cast::<Record>() };
     kept.has_room.set(chunk::room(api) > 0);
+    let before = hub.take_attached();
     // SAFETY: the hub knows what is attached.
-    let state = unsafe { state::start(api, hub.take_attached()) };
+    let state = unsafe { state::start(api, before) };
     if state.is_null() {
         // Nothing of it can run, nor can anybody be told. What it holds stays.
+        hub.set_attached(before);
         return ptr::null_mut();
     }
     // SAFETY: the thread's own state is attached, here and after every call of Python's.
@@ -188,16 +190,23 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
-/// What is kept of the running thread, which it gets now if it has none.
-pub(super) fn record<'thread>(hub: &'thread Hub, thread: &'thread Thread) -> &'thread Record {
+/// What is kept of the running thread; a root gets it now if it has none. A green thread that C has made has none:
+/// Python runs there in a callback, in whatever state that was given.
+pub(super) fn record<'thread>(
+    hub: &'thread Hub,
+    thread: &'thread Thread,
+) -> Result<&'thread Record> {
     let mut record = hub.record(thread);
     if record.is_null() {
+        if !thread.root.get() {
+            return Err(Error::NOT_GREEN);
+        }
         let none = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         record = Box::into_raw(Box::new(Record::new(ptr::null_mut(), none))).cast();
         hub.set_root_record(record);
     }
     // SAFETY: made by `spawn` or above, and dropped by the thread itself when it ends.
-    unsafe { &*record.cast::<Record>() }
+    Ok(unsafe { &*record.cast::<Record>() })
 }
 
 /// Drops what was kept of a root, whose OS thread ends, or whose hub.

@@ -3,7 +3,7 @@
 use super::api::{Api, Object};
 use super::threads::{current_state, record, record_of, Record};
 use super::{alarms, state};
-use crate::clock::{self, Nanos, NEVER};
+use crate::clock::{self, Nanos};
 use crate::error::Error;
 use crate::hub::{self, Hub};
 use crate::slab::Id;
@@ -27,7 +27,10 @@ pub(super) unsafe fn raise(api: &Api, error: Error) -> Raised {
     unsafe {
         match error {
             Error::NOT_GREEN => {
-                api.raise(api.runtime_error, c"a callback of the hub must not wait");
+                api.raise(
+                    api.runtime_error,
+                    c"only a root and a green thread that greenhub has spawned may do this",
+                );
             }
             Error::ENOMEM => {
                 api.raise(api.memory_error, c"no memory is left for a green thread");
@@ -67,24 +70,30 @@ pub(super) unsafe fn raise_thrown(
     Err(Raised)
 }
 
+/// Raises when the interpreter is about to end.
+///
+/// # Safety
+/// As above.
+pub(super) unsafe fn refuse_at_end(api: &Api) -> Python<()> {
+    if !state::is_over() {
+        return Ok(());
+    }
+    let text = c"the interpreter is ending: no green thread runs any more";
+    // SAFETY: the caller vouches for the state.
+    unsafe { api.raise(api.runtime_error, text) };
+    Err(Raised)
+}
+
 /// Who may wait now.
 ///
 /// # Safety
 /// As above.
 unsafe fn waiter(api: &Api) -> Python<(&'static Hub, &'static Thread, &'static Record)> {
-    if state::is_over() {
-        // SAFETY: the caller vouches for the state.
-        unsafe {
-            api.raise(
-                api.runtime_error,
-                c"the interpreter is ending: no green thread runs any more",
-            )
-        };
-        return Err(Raised);
-    }
+    // SAFETY: the caller vouches for the state.
+    unsafe { refuse_at_end(api) }?;
     let found = hub::enter().and_then(|hub| {
         let thread = hub.running().ok_or(Error::NOT_GREEN)?;
-        Ok((hub, thread, record(hub, thread)))
+        Ok((hub, thread, record(hub, thread)?))
     });
     match found {
         Ok((hub, thread, record)) => {
@@ -144,13 +153,10 @@ unsafe fn suspend(
     }
 }
 
-/// Seconds as Python has them, from now on. `None` for what is no number.
-pub(super) fn deadline(seconds: f64) -> Option<Nanos> {
-    if seconds.is_nan() {
-        return None;
-    }
+/// Seconds as Python has them, from now on.
+pub(super) fn deadline(seconds: f64) -> Nanos {
     // Saturates, as does the sum.
-    Some(clock::after_ns((seconds * 1e9) as i64))
+    clock::after_ns((seconds * 1e9) as i64)
 }
 
 /// Lets every ready thread run first if `seconds` is not more than 0, else suspends for so long.
@@ -162,8 +168,7 @@ pub(super) unsafe fn sleep(api: &Api, seconds: f64) -> Python<()> {
     unsafe {
         let found = waiter(api)?;
         if seconds > 0.0 {
-            let until = deadline(seconds).unwrap_or(NEVER);
-            return suspend(api, found, Reason::Sleep, until).map(|_| ());
+            return suspend(api, found, Reason::Sleep, deadline(seconds)).map(|_| ());
         }
         let (hub, thread, record) = found;
         hub.set_attached(current_state(api));
