@@ -84,7 +84,8 @@ static void several_numbers(struct outcome *outcome, int domain) {
   note(outcome, fcntl(other, F_GETFL) & O_NONBLOCK);
   int64_t start = gh_now();
   note(outcome, accept(other, NULL, NULL));
-  note(outcome, gh_now() - start >= 19 * MS);
+  /* The kernel counts in ticks of its own: libc's span may be one shorter. */
+  note(outcome, gh_now() - start >= 9 * MS);
   CHECK(dup2(other, 70) == 70 && close_range(other, other, 0) == 0);
   note(outcome, fcntl(70, F_GETFL) & O_NONBLOCK);
   close(70);
