@@ -110,7 +110,7 @@ bench-core: build ## the figures of the core, a table and target/bench/core.json
 
 test-loom: ## the inbox under loom: every interleaving of a few threads
 	RUSTFLAGS="$$RUSTFLAGS --cfg loom" \
-	    $(CARGO) test --release --target-dir $(TARGET)/loom --lib model
+	    $(CARGO) test --profile loom --target-dir $(TARGET)/loom --lib model
 
 test-soak: ## producers and consumers on four OS threads, then the hooks against libc, a minute each
 	GREENHUB_SOAK_SECONDS=$${GREENHUB_SOAK_SECONDS:-60} \

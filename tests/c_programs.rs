@@ -24,6 +24,8 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use std::time::Duration;
 use support::check::{self, Check};
 use support::compile::program;
@@ -157,6 +159,29 @@ fn try_program(source: &Path, out_dir: &Path, check: Check) -> Result<Ran, Strin
     Ok(Ran::Passed)
 }
 
+/// Tries all of them, two at a time: most of their time is spent waiting.
+fn try_all(
+    sources: &[PathBuf],
+    out_dir: &Path,
+    check: Check,
+) -> Vec<(String, Result<Ran, String>)> {
+    let next = AtomicUsize::new(0);
+    let ended = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = try_program(source, out_dir, check);
+                    ended.lock().expect("no panic").push((stem(source), result));
+                }
+            });
+        }
+    });
+    let mut ended = ended.into_inner().expect("no panic");
+    ended.sort_by(|one, other| one.0.cmp(&other.0));
+    ended
+}
+
 #[test]
 fn every_program_ends_as_it_says() {
     let check = Check::from_environment();
@@ -165,12 +190,12 @@ fn every_program_ends_as_it_says() {
     let mut ran = 0;
     let mut failures = Vec::new();
     let mut skips = Vec::new();
-    for source in &sources {
-        match try_program(source, &out_dir, check) {
+    for (name, result) in try_all(&sources, &out_dir, check) {
+        match result {
             Ok(Ran::Passed) => ran += 1,
-            Ok(Ran::Skipped(why)) => skips.push(format!("{}: {why}", stem(source))),
+            Ok(Ran::Skipped(why)) => skips.push(format!("{name}: {why}")),
             Ok(Ran::NoPart) => {}
-            Err(why) => failures.push(format!("{}: {why}", stem(source))),
+            Err(why) => failures.push(format!("{name}: {why}")),
         }
     }
     println!("{ran} of {} programs passed, check: {}", sources.len(), check.name());
