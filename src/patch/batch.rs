@@ -2,6 +2,7 @@
 
 use super::caller::Caller;
 use super::hooks::originals;
+use super::readable::is_there;
 use super::turn::{may_go_on, result, socket_call, wait, Patience};
 use super::{caller, listener, options, ranges, socket};
 use crate::clock::{self, Nanos};
@@ -26,14 +27,18 @@ pub(super) unsafe fn recvmmsg(
     flags: c_int,
     timeout: *mut timespec,
 ) -> Result<c_int> {
-    // SAFETY: the caller vouches for the time.
-    let until = match unsafe { timeout.as_ref() } {
-        None => None,
+    let given = match is_there(timeout, 1) {
+        // SAFETY: it is there.
+        true => Some(unsafe { &*timeout }),
+        false => None,
+    };
+    let until = match given {
+        None if timeout.is_null() => None,
         Some(span) if span.tv_sec >= 0 && (0..1_000_000_000).contains(&span.tv_nsec) => {
             let span = span.tv_sec.saturating_mul(1_000_000_000).saturating_add(span.tv_nsec);
             Some(clock::after_ns(span))
         }
-        Some(_) => {
+        None | Some(_) => {
             // SAFETY: the kernel refuses it.
             return ended(unsafe { originals::recvmmsg(fd, messages, count, flags, timeout) });
         }
@@ -53,8 +58,12 @@ pub(super) unsafe fn recvmmsg(
     let singly = until.is_some() || flags & libc::MSG_WAITALL != 0 || options::is_used();
     let each = |at: usize, flags: c_int| {
         let flags = flags & !libc::MSG_WAITFORONE;
-        // SAFETY: the caller vouches for the messages, of which `at` is one.
-        let message = unsafe { &mut *messages.add(at) };
+        let message = messages.wrapping_add(at);
+        if !is_there(message, 1) {
+            return Err(Error::errno(libc::EFAULT));
+        }
+        // SAFETY: the caller vouches for the messages, of which `at` is one that is there.
+        let message = unsafe { &mut *message };
         let before = message.msg_hdr;
         // Not recvmsg(2), before which an error goes that has come after the last message.
         let place: *mut mmsghdr = message;
@@ -163,8 +172,8 @@ pub(super) unsafe fn sendmmsg(
 ) -> c_int {
     if !messages.is_null() {
         for at in 0..(count as usize).min(MOST) {
-            // SAFETY: the caller vouches for the messages.
-            unsafe { listener::release_passed(&(*messages.add(at)).msg_hdr) };
+            // SAFETY: the caller vouches for the messages; one that is not there is let be.
+            unsafe { listener::release_passed(messages.wrapping_add(at).cast::<msghdr>()) };
         }
     }
     match caller::caller() {
@@ -196,8 +205,13 @@ unsafe fn send(
         if at > 0 && hub::stamp(fd) != stamp {
             return Ok(at as c_int);
         }
-        // SAFETY: the caller vouches for the messages.
-        let message = unsafe { &mut *messages.add(at) };
+        let message = messages.wrapping_add(at);
+        if !is_there(message, 1) {
+            let refused = Err(Error::errno(libc::EFAULT));
+            return if at == 0 { refused } else { Ok(at as c_int) };
+        }
+        // SAFETY: the caller vouches for the messages, of which this one is there.
+        let message = unsafe { &mut *message };
         // SAFETY: as above.
         match unsafe { socket::send_message(caller, fd, &message.msg_hdr, flags) } {
             Ok(sent) => {

@@ -11,6 +11,7 @@
 
 use super::caller;
 use super::hooks::originals;
+use super::readable::is_there;
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::sys::fd;
@@ -172,20 +173,27 @@ pub(super) fn releases() -> usize {
 /// # Safety
 /// `message` is as sendmsg(2) wants it, or null.
 pub(super) unsafe fn release_passed(message: *const msghdr) {
-    // SAFETY: the caller vouches for the message.
-    let Some(given) = (unsafe { message.as_ref() }) else { return };
-    if given.msg_controllen == 0 {
+    let is_there = is_there(message, 1) && {
+        // SAFETY: it is there.
+        let given = unsafe { &*message };
+        given.msg_controllen > 0 && is_there(given.msg_control.cast::<u8>(), given.msg_controllen)
+    };
+    if !is_there {
         return;
     }
     let before = crate::sys::errno::last();
+    // SAFETY: as above.
+    let given = unsafe { &*message };
     // SAFETY: the control buffer is the caller's; descriptors in it need not be aligned.
     unsafe {
+        let end = given.msg_control as usize + given.msg_controllen;
         let mut control = libc::CMSG_FIRSTHDR(given);
         while !control.is_null() {
             let header = &*control;
             if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_RIGHTS {
                 let data = libc::CMSG_DATA(control);
-                let length = header.cmsg_len.saturating_sub(data as usize - control as usize);
+                let claimed = header.cmsg_len.saturating_sub(data as usize - control as usize);
+                let length = claimed.min(end.saturating_sub(data as usize));
                 for at in 0..length / size_of::<c_int>() {
                     let passed = data.cast::<c_int>().add(at).read_unaligned();
                     if passed >= 0 && caller::may_track() {

@@ -18,7 +18,7 @@
 //! `hosts`; `loading`, with `seen` and `linker`; and `identity`, in the object of a language runtime alone.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
-//! `nature` of what is no socket, `ranges` and `options`; `batch` and `sendfile`; `connection` — connect and
+//! `nature` of what is no socket, `ranges`, `readable` and `options`; `batch` and `sendfile`; `connection` — connect and
 //! accept, with `listener` for the one mode that is virtual; `tracking` — close and its like.
 
 mod aside;
@@ -48,6 +48,7 @@ mod posts;
 mod process;
 mod protection;
 mod ranges;
+mod readable;
 mod seen;
 mod select;
 mod semaphore;

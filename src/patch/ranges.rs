@@ -1,5 +1,6 @@
 //! Scattered ranges of a caller's memory, of which some bytes have been moved already.
 
+use super::readable::is_there;
 use crate::error::{Error, Result};
 use crate::sys::memory::is_readable;
 use libc::iovec;
@@ -13,14 +14,14 @@ const MOST: usize = libc::UIO_MAXIOV as usize;
 /// takes, more bytes than a result could tell.
 ///
 /// # Safety
-/// `iov` has `count` entries, or is null.
+/// `iov` has `count` entries, or leads nowhere.
 pub(super) unsafe fn total(iov: *const iovec, count: usize) -> Option<usize> {
-    if iov.is_null() || count > MOST {
+    if count > MOST || !is_there(iov, count.max(1)) {
         return None;
     }
     let mut sum = 0_usize;
     for at in 0..count {
-        // SAFETY: the caller vouches for the entries.
+        // SAFETY: the entries are there.
         sum = sum.checked_add(unsafe { (*iov.add(at)).iov_len })?;
     }
     (sum <= isize::MAX as usize).then_some(sum)

@@ -6,6 +6,7 @@
 use super::caller::Caller;
 use super::hooks::originals;
 use super::mask::Mask;
+use super::readable::is_there;
 use super::wait::{said, span, wait_for, AT_ONCE};
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
@@ -34,20 +35,25 @@ struct Sets {
 }
 
 impl Sets {
+    /// `None` if one is not there.
+    ///
     /// # Safety
-    /// Each set is null, or as large as `count` says, as far as there can be descriptors.
-    unsafe fn read(count: c_int, theirs: [*mut fd_set; 3]) -> Sets {
+    /// Each set is null, or as large as `count` says, as far as there can be descriptors, or leads nowhere.
+    unsafe fn read(count: c_int, theirs: [*mut fd_set; 3]) -> Option<Sets> {
         let count = if count as usize > libc::FD_SETSIZE { count.min(table_size()) } else { count };
         let length = (count as usize).div_ceil(WORD);
         let theirs = theirs.map(<*mut fd_set>::cast::<u64>);
         let mut given: Words = smallvec![0; 3 * length];
         for (set, place) in theirs.iter().zip(given.chunks_mut(length.max(1))) {
             if !set.is_null() {
-                // SAFETY: the caller vouches for the set; the kernel too takes whole words.
+                if !is_there(*set, length) {
+                    return None;
+                }
+                // SAFETY: the set is there; the kernel too takes whole words.
                 unsafe { ptr::copy_nonoverlapping(*set, place.as_mut_ptr(), length) };
             }
         }
-        Sets { count, length, theirs, given }
+        Some(Sets { count, length, theirs, given })
     }
 
     /// Every descriptor that is in one of them.
@@ -79,7 +85,11 @@ unsafe fn select_for(
     mask: *const sigset_t,
 ) -> Result<c_int> {
     // SAFETY: the caller vouches for the sets.
-    let sets = unsafe { Sets::read(count, theirs) };
+    let Some(sets) = (unsafe { Sets::read(count, theirs) }) else {
+        let [read, write, except] = theirs;
+        // SAFETY: the kernel refuses them.
+        return said(unsafe { originals::pselect(count, read, write, except, &AT_ONCE, mask) });
+    };
     let Sets { count, length, theirs, ref given } = sets;
     let mut answer = given.clone();
     let found = wait_for(caller, sets.descriptors(), span, Mask::of(mask), || {

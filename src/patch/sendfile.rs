@@ -4,6 +4,7 @@
 use super::caller::Caller;
 use super::hooks::originals;
 use super::nature::{self, Nature};
+use super::readable::is_there;
 use super::turn::result;
 use super::{bytes, socket};
 use crate::error::{Error, Result};
@@ -33,13 +34,14 @@ pub(super) unsafe fn sendfile(
     // From what is no file the kernel sends nothing, and says so at once.
     let begins_at_file = begin == Nature::File;
     let waits = matches!(end, Nature::Socket | Nature::Pipe | Nature::Device);
-    if !waits || !begins_at_file || count == 0 || count > isize::MAX as usize {
+    let is_there = offset.is_null() || is_there(offset, 1);
+    if !waits || !begins_at_file || !is_there || count == 0 || count > isize::MAX as usize {
         return plain();
     }
     if fd::is_nonblocking(out)? || !fd::is_open_for(out, libc::POLLOUT)? {
         return plain();
     }
-    // SAFETY: the caller vouches for the offset; for none it is the file's own position.
+    // SAFETY: the offset is there; for none it is the file's own position.
     let start = match unsafe { offset.as_ref() } {
         Some(start) => *start,
         // SAFETY: takes no pointer.

@@ -3,6 +3,7 @@
 use super::caller::Caller;
 use super::hooks::originals;
 use super::mask::Mask;
+use super::readable::is_there;
 use super::wait::{said, span, wait_for, AT_ONCE};
 use crate::clock::{Nanos, NEVER};
 use crate::error::{Error, Result};
@@ -64,8 +65,9 @@ pub(super) unsafe fn sigtimedwait(
     info: *mut siginfo_t,
     timeout: *const timespec,
 ) -> Result<c_int> {
-    // SAFETY: the caller vouches for it.
-    match span(unsafe { timeout.as_ref() }) {
+    let is_there = timeout.is_null() || is_there(timeout, 1);
+    // SAFETY: it is there.
+    match is_there.then(|| span(unsafe { timeout.as_ref() })).flatten() {
         // SAFETY: as above.
         Some(span) => unsafe { take(caller, set, info, span) },
         // SAFETY: as above. It fails.

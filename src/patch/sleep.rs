@@ -2,6 +2,7 @@
 
 use super::caller::Caller;
 use super::hooks::originals;
+use super::readable::is_there;
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
 use libc::{clockid_t, timespec, useconds_t};
@@ -52,10 +53,11 @@ pub(super) unsafe fn nanosleep(
     wish: *const timespec,
     left: *mut timespec,
 ) -> Result<c_int> {
-    // SAFETY: the caller vouches for it; the kernel would say EFAULT of a null.
-    let wish = unsafe { wish.as_ref() }.ok_or(Error::errno(libc::EFAULT))?;
-    // SAFETY: as above.
-    unsafe { relative(caller, span(wish)?, left) }?;
+    if !is_there(wish, 1) {
+        return Err(Error::errno(libc::EFAULT));
+    }
+    // SAFETY: it is there; the caller vouches for the other place.
+    unsafe { relative(caller, span(&*wish)?, left) }?;
     Ok(0)
 }
 
@@ -84,12 +86,12 @@ pub(super) unsafe fn clock_nanosleep(
 ) -> Result<c_int> {
     let known =
         [libc::CLOCK_MONOTONIC, libc::CLOCK_REALTIME, libc::CLOCK_BOOTTIME, libc::CLOCK_TAI];
-    if !known.contains(&clock) || wish.is_null() {
+    if !known.contains(&clock) || !is_there(wish, 1) {
         // Time that the processor spends cannot be waited for here.
         // SAFETY: the caller vouches for the arguments.
         return Ok(unsafe { originals::clock_nanosleep(clock, flags, wish, left) });
     }
-    // SAFETY: not null, and the caller vouches for it.
+    // SAFETY: it is there.
     let slept = span(unsafe { &*wish }).and_then(|wish| {
         if flags & libc::TIMER_ABSTIME != 0 {
             until(caller, clock, wish)

@@ -3,6 +3,7 @@
 
 use super::caller::Caller;
 use super::hooks::originals;
+use super::readable::is_there;
 use super::turn::{is_unix, may_go_on, result, socket_call, wait, Patience, Rest};
 use super::{listener, options, ranges};
 use crate::error::{Error, Result};
@@ -240,8 +241,11 @@ pub(super) unsafe fn recvmsg(
     message: *mut msghdr,
     flags: c_int,
 ) -> Result<isize> {
-    // SAFETY: the caller vouches for the message; only who gives a null one is told by the kernel.
-    let before = unsafe { message.as_ref() }.copied();
+    let before = match is_there(message, 1) {
+        // SAFETY: it is there.
+        true => Some(unsafe { *message }),
+        false => None,
+    };
     let call = |flags: c_int| {
         // SAFETY: the caller vouches for the message.
         unsafe { originals::recvmsg(fd, message, flags) }
@@ -510,11 +514,12 @@ pub(super) unsafe fn send_message(
     message: *const msghdr,
     flags: c_int,
 ) -> Result<isize> {
-    // SAFETY: the caller vouches for the message; only who gives a null one is told by the kernel.
-    let Some(given) = (unsafe { message.as_ref() }) else {
+    if !is_there(message, 1) {
         // SAFETY: the kernel refuses it.
         return result(unsafe { originals::sendmsg(fd, message, flags) });
-    };
+    }
+    // SAFETY: it is there.
+    let given = unsafe { &*message };
     let count = sending(caller, fd, flags, !given.msg_name.is_null(), |flags| {
         // SAFETY: the caller vouches for the message.
         unsafe { originals::sendmsg(fd, message, flags) }

@@ -7,6 +7,7 @@
 use super::caller::Caller;
 use super::hooks::originals;
 use super::mask::Mask;
+use super::readable::is_there;
 use super::sleep;
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
@@ -242,9 +243,11 @@ pub(super) unsafe fn epoll_pwait2(
     timeout: *const timespec,
     mask: *const sigset_t,
 ) -> Result<c_int> {
-    // SAFETY: the caller vouches for it.
-    let Some(span) = span(unsafe { timeout.as_ref() }) else {
-        // SAFETY: as above.
+    let is_there = timeout.is_null() || is_there(timeout, 1);
+    // SAFETY: it is there.
+    let given = is_there.then(|| span(unsafe { timeout.as_ref() })).flatten();
+    let Some(span) = given else {
+        // SAFETY: the kernel refuses it.
         return said(unsafe { originals::epoll_pwait2(epoll, events, most, timeout, mask) });
     };
     collect(caller, epoll, span, Mask::of(mask), || {

@@ -88,11 +88,13 @@ pub(crate) unsafe fn discard(address: usize, length: usize) {
     unsafe { libc::madvise(address as *mut c_void, length, libc::MADV_DONTNEED) };
 }
 
-/// Whether up to eight bytes can be read, as the kernel tells it: it reads a set of signals before it finds that
+/// Whether bytes can be read, as the kernel tells it, page for page: it reads a set of signals before it finds that
 /// nothing is to be done with it (sigprocmask(2)). Memory of which nobody vouches.
 pub(crate) fn is_readable(address: usize, length: usize) -> bool {
     const WORD: usize = 8;
     const NOTHING: c_long = -1;
+    // Asked between a call and the look at what it has said.
+    let _errno = super::errno::Kept::new();
     let is_word_readable = |address: usize| {
         // SAFETY: the kernel judges the address; the set is not used, and none is given back.
         let done = unsafe {
@@ -107,6 +109,15 @@ pub(crate) fn is_readable(address: usize, length: usize) -> bool {
         done == 0 || super::errno::last() != libc::EFAULT
     };
     // Whole words, so that none reaches into a page that none of the bytes are in.
-    let (first, last) = (address, address.wrapping_add(length.saturating_sub(1)));
-    is_word_readable(first & !(WORD - 1)) && is_word_readable(last & !(WORD - 1))
+    let Some(last) = address.checked_add(length.saturating_sub(1)) else { return false };
+    let mut next = address;
+    loop {
+        if !is_word_readable(next & !(WORD - 1)) {
+            return false;
+        }
+        match (next & !(page_size() - 1)).checked_add(page_size()) {
+            Some(page) if page <= last => next = page,
+            _ => return true,
+        }
+    }
 }

@@ -118,11 +118,11 @@ static void *act_later(void *arg) {
   return NULL;
 }
 
-static void begin(struct later *later) {
+static inline void begin(struct later *later) {
   CHECK(pthread_create(&later->thread, NULL, act_later, later) == 0);
 }
 
-static void end(struct later *later) {
+static inline void end(struct later *later) {
   CHECK(pthread_join(later->thread, NULL) == 0);
 }
 
