@@ -14,7 +14,8 @@ echo 'int main(void) { return 0; }' |
     gcc -x c -fsanitize=address -o /dev/null - 2>/dev/null || skip asan "gcc has no AddressSanitizer"
 
 c_programs() {
-    "$cargo" build --release --features sanitizer --target-dir "$target/asan" &&
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        "$cargo" build --release --features sanitizer --target-dir "$target/asan" &&
         GREENHUB_CHECK=asan GREENHUB_LIBRARY_DIR="$target/asan/release" \
             "$cargo" test --no-fail-fast --test c_programs --test c_examples --test guide every_
 }

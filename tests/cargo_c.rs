@@ -53,6 +53,8 @@ fn install() -> Option<Trees> {
         .arg(&trees.cargo)
         .arg("--target-dir")
         .arg(target_dir().join("capi"))
+        // What is compared here does not hang on the optimiser, which takes most of the time.
+        .envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")])
         .current_dir(root());
     compile(&mut cinstall).unwrap_or_else(|said| panic!("{said}"));
     Some(Trees { make: trees.make.join("opt/greenhub"), cargo: trees.cargo.join("opt/greenhub") })

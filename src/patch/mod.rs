@@ -14,12 +14,12 @@
 //! * `handlers` — signal handlers, so that it is known when one runs.
 //!
 //! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
-//! the signal masks of `mask`; `signals`; `process` and `command`, with `shelter`; `semaphore`, with `posts` and `patience`; `names` and
-//! `hosts`; `loading`, with `seen` and `linker`; and `identity`, in the object of a language runtime alone.
+//! the signal masks of `mask`; `signals`; `process` and `command`, with `shelter`; `semaphore`, with `posts` and
+//! `patience`; `names` and `hosts`; `loading`, with `seen` and `linker`; and `identity`, in the object of a language runtime alone.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
-//! `nature` of what is no socket, `ranges`, `readable` and `options`; `batch` and `sendfile`; `connection` — connect and
-//! accept, with `listener` for the one mode that is virtual; `tracking` — close and its like.
+//! `nature` of what is no socket, `ranges`, `readable` and `options`; `batch` and `sendfile`; `connection` —
+//! connect and accept, with `listener` for the one mode that is virtual; `tracking` — close and its like.
 
 mod aside;
 mod batch;
