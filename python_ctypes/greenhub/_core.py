@@ -11,9 +11,12 @@ None of them lets go of the interpreter lock unless it waits, and only `sleep` a
 from __future__ import annotations
 
 import atexit
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
 
 from . import _library
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _functions: dict[str, Any] = _library.python_functions()
 
@@ -73,6 +76,72 @@ at_end: Callable[[Callable[[], object] | None], None] = _functions["at_end"]
 #: `_threads.hear`.
 claim: Callable[[int], None] = _functions["claim"]
 raise_thrown: Callable[[int, object], None] = _functions["raise_thrown"]
+
+if TYPE_CHECKING:
+    T = TypeVar("T")
+    Self = TypeVar("Self")
+
+    class Thread(Generic[T]):
+        """The base of `GreenThread`, a class that the library makes at run time.
+
+        What every spawn and every wait touches are fields of C's, which it changes by itself; all
+        read as None, 0 or False at first.
+        """
+
+        #: What the thread calls, and the root of its OS thread.
+        _function: Callable[..., object]
+        _root: Any
+        #: Its id; `SPAWNED`, `RUNNING` or `DONE`.
+        _ident: int
+        _state: int
+        #: The outcome: ``_value`` is not there before, and ``_error`` is None without an exception.
+        _value: T
+        _error: BaseException | None
+        _traceback: TracebackType | None
+        #: Somebody wants the outcome.
+        _taken: bool
+        #: An exception that came before the start, which who takes it out raises.
+        _doom: list[BaseException] | None
+        #: The id of who has waited first, 0 for nobody; ``_entries`` has the others, and links.
+        _waiter: int
+        _entries: list[Any]
+        _delayed: bool
+        _detached: bool
+        _name: str | None
+
+        @classmethod
+        def _start(
+            cls: type[Self],
+            function: Callable[..., object],
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any] | None,
+            /,
+        ) -> Self:
+            """Makes a green thread, ready behind all others, with an object of this class, whose
+            ``_adopt()`` is called if the running one has none.
+
+            It keeps what the function returns, or raises, and ends; then, if it has failed or has
+            entries, it calls ``_finish()``. If it has a doom, it calls ``_is_doomed()`` first.
+            """
+
+        def wait(self) -> T:
+            """Waits for the end of the thread. As often, and for as many threads, as one likes.
+
+            :returns: what its function returned.
+            :raises BaseException: the very instance that left its function; `GreenletExit` if it
+                was killed or cancelled.
+            :raises RuntimeError: a thread waits for itself, which would never end.
+
+            Suspends unless the thread is dead.
+            """
+
+        def _join(self, seconds: float | None = None, /) -> bool:
+            """Waits for the end, but not for the result. False if the time is over."""
+
+        def _end(self) -> None:
+            """The thread has ended: wakes who has waited first."""
+else:
+    Thread = _functions["Thread"]
 
 # From here on no thread is switched to: their states go with the interpreter.
 atexit.register(_functions["end"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar, cast
+from typing import Any, Callable, TypeVar, cast
 
 from . import _core, _failures
 from ._exceptions import GreenletExit, from_throw_args
@@ -31,20 +30,11 @@ class _Link:
         self.function(thread, *self.args, **self.kwargs)
 
 
-if TYPE_CHECKING:
-
-    class _Typed(Generic[T]):
-        """Says what a thread's function returns."""
-else:
-
-    class _Typed:
-        """The same without Generic, which makes objects slowly in Python 3.8."""
-
-        def __class_getitem__(cls, kind: object) -> type:
-            return cls
+def _root_name() -> None:
+    """Stands in for the function of a root, which has none."""
 
 
-class GreenThread(_Typed[T]):
+class GreenThread(_core.Thread[T]):
     """A green thread, as `spawn` and its kin return it and `getcurrent` finds it.
 
     It is true between its first turn and its end.
@@ -60,24 +50,20 @@ class GreenThread(_Typed[T]):
     **OS threads.** `wait`, `kill`, `cancel`, `link` and `unlink` may be called from any.
     """
 
-    # Most threads never set these, and setting an attribute costs time at each spawn.
-    _state = SPAWNED
-    _delayed = False
-    _detached = False
-    _taken = False
-    _doom: list[BaseException] | None = None
-    _error: BaseException | None = None
-    _name: str | None = None
-
-    _ident: int
-    _value: T
-
     def __init__(self, function: Callable[..., object], root: GreenThread[Any] | None) -> None:
         """Not for callers: see `spawn`."""
         self._function = function
         self._root: GreenThread[Any] = self if root is None else root
-        # Who wants to know of the end: idents of waiting threads, and links.
-        self._entries: list[int | _Link] = []
+
+    @staticmethod
+    def _adopt() -> GreenThread[Any]:
+        """Gives the running thread, which this package has not made, an object."""
+        thread: GreenThread[Any] = GreenThread(_root_name, None)
+        thread._ident = _core.ident()
+        thread._state = RUNNING
+        thread._name = "root-%d" % thread._ident
+        _core.set_current(thread)
+        return thread
 
     def __repr__(self) -> str:
         state = ("spawned", "running", "dead")[self._state]
@@ -92,7 +78,7 @@ class GreenThread(_Typed[T]):
         if self._name is not None:
             return self._name
         function = getattr(self._function, "__qualname__", None) or repr(self._function)
-        return "%s-%s" % (function, getattr(self, "_ident", "?"))
+        return "%s-%s" % (function, self._ident or "?")
 
     @name.setter
     def name(self, name: str) -> None:
@@ -103,24 +89,8 @@ class GreenThread(_Typed[T]):
         """Whether the thread has ended. What is linked to it may still be running."""
         return self._state == DONE
 
-    def wait(self) -> T:
-        """Waits for the end of the thread. As often, and for as many threads, as one likes.
-
-        :returns: what its function returned.
-        :raises BaseException: the very instance that left its function; `GreenletExit` if it was
-            killed or cancelled.
-        :raises RuntimeError: a thread waits for itself, which would never end.
-
-        Suspends unless the thread is dead.
-        """
-        if self._state != DONE:
-            taken, self._taken = self._taken, True
-            try:
-                self._join(None)
-            except BaseException:
-                # Killed: what the thread ends by is nobody's again.
-                self._taken = taken
-                raise
+    def _outcome(self) -> T:
+        """What `wait` gives when the thread is dead, if that is not just a value."""
         error = self._error
         if error is None:
             return self._value
@@ -131,23 +101,6 @@ class GreenThread(_Typed[T]):
         finally:
             # The exception refers to this frame, and this frame must not refer to it.
             del self, error
-
-    def _join(self, seconds: float | None) -> bool:
-        """Waits for the end, but not for the result. False if the time is over."""
-        me = _core.ident()
-        if self._state != SPAWNED and self._ident == me:
-            raise RuntimeError("a green thread cannot wait for its own end")
-        deadline = None if seconds is None else monotonic() + seconds
-        self._entries.append(me)
-        try:
-            while self._state != DONE:
-                if deadline is None:
-                    _core.park()
-                elif not _core.park(max(0.0, deadline - monotonic())):
-                    break
-        finally:
-            self._discard(me)
-        return self._state == DONE
 
     def _discard(self, entry: int | _Link) -> bool:
         try:
@@ -242,6 +195,17 @@ class GreenThread(_Typed[T]):
                 return
         _core.throw(self._ident, error)
 
+    def _is_doomed(self) -> bool | None:
+        """Ends the thread, which is to start, by what was thrown before; None if nothing was."""
+        try:
+            error = (self._doom or []).pop()
+        except IndexError:
+            # Taken back, by one who has found that the thread had begun.
+            return None
+        self._error = error
+        self._traceback = error.__traceback__
+        return True
+
     def _take(self) -> None:
         """Somebody wants the outcome: it is not to be reported."""
         self._taken = True
@@ -256,8 +220,11 @@ class GreenThread(_Typed[T]):
         error.__traceback__ = self._traceback
 
     def _finish(self) -> None:
-        """The thread's last act: wakes who waits, calls what is linked, speaks of what is left."""
-        self._state = DONE
+        """The thread's last act: wakes who waits, calls what is linked, speaks of what is left.
+
+        The core does the first for whom it runs itself, and calls this if there is more to do.
+        """
+        self._end()
         entries = self._entries
         if entries:
             for entry in list(entries):
@@ -298,19 +265,5 @@ def getcurrent() -> GreenThread[Any]:
     """
     thread = _core.current()
     if thread is None:
-        thread = _adopt()
+        thread = GreenThread._adopt()
     return cast("GreenThread[Any]", thread)
-
-
-def _root_name() -> None:
-    """Stands in for the function of a root, which has none."""
-
-
-def _adopt() -> GreenThread[Any]:
-    """Gives the running thread, which this package has not made, an object."""
-    thread: GreenThread[Any] = GreenThread(_root_name, None)
-    thread._ident = _core.ident()
-    thread._state = RUNNING
-    thread._name = "root-%d" % thread._ident
-    _core.set_current(thread)
-    return thread

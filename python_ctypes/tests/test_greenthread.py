@@ -158,12 +158,30 @@ class Waiting(unittest.TestCase):
 
     def test_a_killed_waiter_leaves_nothing_behind(self):
         thread = spawn(sleep, 60)
-        waiter = spawn(thread.wait)
+        waiters = [spawn(thread.wait) for _ in range(3)]
         sleep(0)
-        self.assertEqual(len(thread._entries), 1)
-        waiter.kill()
-        self.assertEqual(len(thread._entries), 0)
+        idents = [waiter._ident for waiter in waiters]
+        self.assertEqual([thread._waiter, *thread._entries], idents)
+        for waiter in waiters:
+            waiter.kill()
+        self.assertEqual([thread._waiter, *thread._entries], [0])
         thread.kill()
+
+    def test_waiters_wake_in_order_though_the_first_was_killed(self):
+        thread = spawn(sleep, 0.01)
+        said = []
+
+        def waiter(number):
+            thread.wait()
+            said.append(number)
+
+        waiters = [spawn(waiter, number) for number in range(3)]
+        sleep(0)
+        waiters[0].kill()
+        waiters.append(spawn(waiter, 3))
+        for one in waiters[1:]:
+            one.wait()
+        self.assertEqual(said, [1, 2, 3])
 
     def test_to_wait_for_oneself_is_an_error_and_not_a_hang(self):
         with self.assertRaises(RuntimeError):

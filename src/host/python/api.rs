@@ -3,6 +3,7 @@
 //! All are of the stable ABI, or have had one form since 3.8 (docs.python.org, C API reference).
 
 use super::chunk::Allocator;
+use super::class::Spec;
 use crate::error::{Error, Result};
 use crate::sys::symbol;
 use std::ffi::{c_char, c_int, c_long, c_longlong, c_ulonglong, c_void, CStr};
@@ -21,12 +22,12 @@ pub(super) type State = *mut c_void;
 pub(super) type FastCall =
     unsafe extern "C" fn(*mut Object, *const *mut Object, isize) -> *mut Object;
 
-/// PyMethodDef.
+/// PyMethodDef; without a function the end of a table.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Method {
     pub(super) name: *const c_char,
-    pub(super) function: FastCall,
+    pub(super) function: Option<FastCall>,
     pub(super) flags: c_int,
     pub(super) doc: *const c_char,
 }
@@ -35,6 +36,7 @@ pub(super) struct Method {
 unsafe impl Sync for Method {}
 
 pub(super) const METH_FASTCALL: c_int = 0x80;
+pub(super) const METH_CLASS: c_int = 0x10;
 
 macro_rules! api {
     (
@@ -90,6 +92,21 @@ api! {
         tuple_new = c"PyTuple_New": fn(isize) -> *mut Object;
         dict_new = c"PyDict_New": fn() -> *mut Object;
         dict_set = c"PyDict_SetItemString": fn(*mut Object, *const c_char, *mut Object) -> c_int;
+        dict_size = c"PyDict_Size": fn(*mut Object) -> isize;
+        list_new = c"PyList_New": fn(isize) -> *mut Object;
+        list_append = c"PyList_Append": fn(*mut Object, *mut Object) -> c_int;
+        list_size = c"PyList_Size": fn(*mut Object) -> isize;
+        index = c"PySequence_Index": fn(*mut Object, *mut Object) -> isize;
+        delete_at = c"PySequence_DelItem": fn(*mut Object, isize) -> c_int;
+        attribute = c"PyObject_GetAttrString": fn(*mut Object, *const c_char) -> *mut Object;
+        get_dict = c"PyObject_GenericGetDict": fn(*mut Object, *mut c_void) -> *mut Object;
+        set_dict = c"PyObject_GenericSetDict": fn(*mut Object, *mut Object, *mut c_void) -> c_int;
+        type_from = c"PyType_FromSpec": fn(*const Spec) -> *mut Object;
+        type_slot = c"PyType_GetSlot": fn(*mut Object, c_int) -> *mut c_void;
+        allocate = c"PyType_GenericAlloc": fn(*mut Object, isize) -> *mut Object;
+        is_subtype = c"PyType_IsSubtype": fn(*mut Object, *mut Object) -> c_int;
+        untrack = c"PyObject_GC_UnTrack": fn(*mut Object);
+        clear_weak_references = c"PyObject_ClearWeakRefs": fn(*mut Object);
         new_function = c"PyCFunction_NewEx": fn(*const Method, *mut Object, *mut Object) -> *mut Object;
         bool_from = c"PyBool_FromLong": fn(c_long) -> *mut Object;
         int_from = c"PyLong_FromUnsignedLongLong": fn(c_ulonglong) -> *mut Object;
@@ -100,6 +117,11 @@ api! {
         type_of = c"PyObject_Type": fn(*mut Object) -> *mut Object;
         is_callable = c"PyCallable_Check": fn(*mut Object) -> c_int;
         error_occurred = c"PyErr_Occurred": fn() -> *mut Object;
+        error_fetch = c"PyErr_Fetch": fn(*mut *mut Object, *mut *mut Object, *mut *mut Object);
+        error_normalize =
+            c"PyErr_NormalizeException": fn(*mut *mut Object, *mut *mut Object, *mut *mut Object);
+        error_restore = c"PyErr_Restore": fn(*mut Object, *mut Object, *mut Object);
+        set_traceback = c"PyException_SetTraceback": fn(*mut Object, *mut Object) -> c_int;
         error_text = c"PyErr_SetString": fn(*mut Object, *const c_char);
         error_object = c"PyErr_SetObject": fn(*mut Object, *mut Object);
         error_errno = c"PyErr_SetFromErrno": fn(*mut Object) -> *mut Object;

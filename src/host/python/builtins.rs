@@ -4,9 +4,10 @@
 //! the hub itself has to wait.
 
 use super::api::{self, Api, FastCall, Method, Object, METH_FASTCALL};
+use super::threads::Call;
 use super::waits::{self, Python, Raised};
-use super::{alarms, beneath, patching, state, threads};
-use crate::clock::NEVER;
+use super::{alarms, beneath, class, patching, state, threads};
+use crate::clock::{Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::slab::Id;
@@ -16,16 +17,16 @@ use std::ptr;
 
 /// The arguments of one call.
 #[derive(Clone, Copy, Debug)]
-struct Arguments<'call>(&'call Api, &'call [*mut Object]);
+pub(super) struct Arguments<'call>(pub(super) &'call Api, &'call [*mut Object]);
 
-type Answer = Python<*mut Object>;
+pub(super) type Answer = Python<*mut Object>;
 
 /// Calls one of them as CPython does: an array of arguments, null when an exception is set. A panic is a bug of the
 /// library, which SystemError says.
 ///
 /// # Safety
 /// `arguments` has `count` entries; the calling thread's state is attached.
-unsafe fn called(
+pub(super) unsafe fn called(
     arguments: *const *mut Object,
     count: isize,
     range: std::ops::RangeInclusive<usize>,
@@ -60,7 +61,7 @@ impl Arguments<'_> {
         object.is_null() || ptr::eq(object, self.0.none)
     }
 
-    fn fails(&self, exception: *mut Object, text: &CStr) -> Raised {
+    pub(super) fn fails(&self, exception: *mut Object, text: &CStr) -> Raised {
         // SAFETY: called by Python, with the state attached.
         unsafe { self.0.raise(exception, text) };
         Raised
@@ -88,6 +89,39 @@ impl Arguments<'_> {
         }
     }
 
+    /// That many seconds from now; never for None.
+    pub(super) fn deadline(&self, place: usize) -> Python<Nanos> {
+        match self.is_none(place) {
+            true => Ok(NEVER),
+            false => Ok(waits::deadline(self.seconds(place)?)),
+        }
+    }
+
+    /// What a green thread is to call: a function, a tuple, and a dict or None, from `place` on. Refused when none
+    /// can be made any more.
+    pub(super) fn call(&self, place: usize) -> Python<Call> {
+        let api = self.0;
+        let (function, keywords) = (self.at(place), place + 2);
+        // SAFETY: an argument.
+        if unsafe { (api.is_callable)(function) } == 0 {
+            return Err(self.fails(api.type_error, c"the function cannot be called"));
+        }
+        if !self.is_a(place + 1, api.tuple_type) {
+            return Err(self.fails(api.type_error, c"the arguments are no tuple"));
+        }
+        if !self.is_none(keywords) && !self.is_a(keywords, api.dict_type) {
+            return Err(self.fails(api.type_error, c"the keywords are no dict"));
+        }
+        // SAFETY: called by Python, with the state attached; a dict, if it is not None.
+        unsafe {
+            waits::refuse_at_end(api)?;
+            // An empty one would be kept as long as the thread.
+            let any = !self.is_none(keywords) && (api.dict_size)(self.at(keywords)) > 0;
+            let keywords = if any { self.at(keywords) } else { ptr::null_mut() };
+            Ok((function, self.at(place + 1), keywords))
+        }
+    }
+
     fn exception(&self, place: usize) -> Python<*mut Object> {
         match self.is_a(place, self.0.base_exception) {
             true => Ok(self.at(place)),
@@ -103,12 +137,12 @@ impl Arguments<'_> {
         }
     }
 
-    fn none(&self) -> Answer {
+    pub(super) fn none(&self) -> Answer {
         // SAFETY: as above.
         Ok(unsafe { self.0.new_none() })
     }
 
-    fn bool(&self, value: bool) -> Answer {
+    pub(super) fn bool(&self, value: bool) -> Answer {
         // SAFETY: as above.
         Ok(unsafe { (self.0.bool_from)(value.into()) })
     }
@@ -125,23 +159,9 @@ impl Arguments<'_> {
 }
 
 fn spawn(given: Arguments<'_>) -> Answer {
-    let api = given.0;
-    // SAFETY: an argument.
-    if unsafe { (api.is_callable)(given.at(1)) } == 0 {
-        return Err(given.fails(api.type_error, c"the function cannot be called"));
-    }
-    if !given.is_a(2, api.tuple_type) {
-        return Err(given.fails(api.type_error, c"the arguments are no tuple"));
-    }
-    let keywords = if given.is_none(3) { ptr::null_mut() } else { given.at(3) };
-    if !keywords.is_null() && !given.is_a(3, api.dict_type) {
-        return Err(given.fails(api.type_error, c"the keywords are no dict"));
-    }
-    // SAFETY: called by Python, with the state attached.
-    unsafe { waits::refuse_at_end(api) }?;
-    let call = (given.at(1), given.at(2), keywords);
+    let call = given.call(1)?;
     // SAFETY: arguments of these types, with the state attached.
-    let id = given.of(unsafe { threads::spawn(api, given.at(0), call) })?;
+    let id = given.of(unsafe { threads::spawn(given.0, given.at(0), call, None) })?;
     given.int(id.0)
 }
 
@@ -190,11 +210,8 @@ fn sleep(given: Arguments<'_>) -> Answer {
 }
 
 fn park(given: Arguments<'_>) -> Answer {
-    let deadline = match given.is_none(0) {
-        true => NEVER,
-        false => waits::deadline(given.seconds(0)?),
-    };
-    // SAFETY: as above.
+    let deadline = given.deadline(0)?;
+    // SAFETY: called by Python, with the state attached.
     let woken = unsafe { waits::park(given.0, deadline) }?;
     given.bool(woken)
 }
@@ -301,7 +318,7 @@ macro_rules! table {
             let function: FastCall = entry;
             Method {
                 name: concat!(stringify!($name), "\0").as_ptr().cast(),
-                function,
+                function: Some(function),
                 flags: METH_FASTCALL,
                 doc: concat!($doc, "\0").as_ptr().cast(),
             }
@@ -329,7 +346,7 @@ table! {
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
 
-/// A new dict of all of them; null with an exception set.
+/// A new dict of all of them, and of the class of thread objects; null with an exception set.
 ///
 /// # Safety
 /// The calling thread's state is attached.
@@ -350,6 +367,15 @@ pub(super) unsafe fn table(api: &Api) -> *mut Object {
                 (api.decref)(dict);
                 return ptr::null_mut();
             }
+        }
+        let class = class::class(api);
+        let failed = class.is_null() || (api.dict_set)(dict, c"Thread".as_ptr(), class) != 0;
+        if !class.is_null() {
+            (api.decref)(class);
+        }
+        if failed {
+            (api.decref)(dict);
+            return ptr::null_mut();
         }
         dict
     }

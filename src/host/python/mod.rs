@@ -10,6 +10,8 @@
 //! * `state` — attaching and detaching thread states, and what CPython knows the OS thread by.
 //! * `threads` — the life of a green thread that runs Python.
 //! * `chunk` — where its Python frames lie.
+//! * `class` — the class of the objects that stand for green threads.
+//! * `tasks` — a green thread with such an object: its start, its end, who waits for that.
 //! * `waits` — to suspend, to wake, to raise an exception where another green thread waits.
 //! * `beneath` — the same where it waits in a function of libc's.
 //! * `alarms` — the same exception, at a time.
@@ -21,8 +23,10 @@ mod api;
 mod beneath;
 mod builtins;
 mod chunk;
+mod class;
 mod patching;
 mod state;
+mod tasks;
 mod threads;
 mod waits;
 

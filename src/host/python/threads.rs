@@ -12,16 +12,22 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+/// A function, a tuple of arguments, and a dict of keywords or null.
+pub(super) type Call = (*mut Object, *mut Object, *mut Object);
+
+/// Runs a call for the thread's object, and deals with what it gives or raises. Called with the thread's own state
+/// attached, with references that are kept meanwhile.
+pub(super) type Runner = unsafe fn(&Api, *mut Object, Call);
+
 /// What is kept of a green thread beside its control block, from its making to its end; of a root, from its first
 /// wait on.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// What `current()` answers; null in a root. Owned, as the next three.
+    /// What `current()` answers; null in a root. Owned, as what is to be called.
     pub(super) thread: Cell<*mut Object>,
-    function: *mut Object,
-    arguments: *mut Object,
-    /// Null for none.
-    keywords: *mut Object,
+    call: Call,
+    /// What runs it; otherwise the call is all there is to it.
+    runner: Option<Runner>,
     /// An unpark has come that no park has used.
     pub(super) permit: Cell<bool>,
     /// What the next wait raises; owned, null for nothing.
@@ -34,13 +40,11 @@ pub(super) struct Record {
 }
 
 impl Record {
-    fn new(thread: *mut Object, call: (*mut Object, *mut Object, *mut Object)) -> Record {
-        let (function, arguments, keywords) = call;
+    fn new(thread: *mut Object, call: Call, runner: Option<Runner>) -> Record {
         Record {
             thread: Cell::new(thread),
-            function,
-            arguments,
-            keywords,
+            call,
+            runner,
             permit: Cell::new(false),
             thrown: Cell::new(ptr::null_mut()),
             waits: Cell::new(false),
@@ -106,17 +110,18 @@ unsafe fn call_at_end(api: &Api) {
     }
 }
 
-/// Makes a green thread that calls `call.0` with the arguments `call.1` and the keywords `call.2`.
+/// Makes a green thread that calls `call`, by way of its runner if there is one.
 ///
 /// # Safety
 /// Objects of Python's, of which the keywords may be null; the calling thread's state is attached.
 pub(super) unsafe fn spawn(
     api: &Api,
     thread: *mut Object,
-    call: (*mut Object, *mut Object, *mut Object),
+    call: Call,
+    runner: Option<Runner>,
 ) -> Result<Id> {
     let hub = hub::enter()?;
-    let record = Box::into_raw(Box::new(Record::new(thread, call)));
+    let record = Box::into_raw(Box::new(Record::new(thread, call, runner)));
     let options = SpawnOptions {
         stack_size: stack_size(api),
         detached: true,
@@ -141,6 +146,21 @@ pub(super) unsafe fn spawn(
     }
 }
 
+/// A call whose result nobody wants.
+///
+/// # Safety
+/// As a `Runner` is called.
+unsafe fn run_alone(api: &Api, call: Call) {
+    // SAFETY: the caller vouches for the call's parts and the state.
+    unsafe {
+        let result = (api.call)(call.0, call.1, call.2);
+        match result.is_null() {
+            true => (api.error_unraisable)(call.0),
+            false => (api.decref)(result),
+        }
+    }
+}
+
 /// What a green thread of Python's runs.
 ///
 /// # Safety
@@ -161,15 +181,13 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
     }
     // SAFETY: the thread's own state is attached, here and after every call of Python's.
     unsafe {
-        let result = (api.call)(kept.function, kept.arguments, kept.keywords);
-        if result.is_null() {
-            (api.error_unraisable)(kept.function);
-        } else {
-            (api.decref)(result);
+        match kept.runner {
+            Some(run) => run(api, kept.thread.get(), kept.call),
+            None => run_alone(api, kept.call),
         }
         call_at_end(api);
         // Destructors may run, and wait, in each of these.
-        for object in [kept.function, kept.arguments, kept.keywords, kept.thread.get()] {
+        for object in [kept.call.0, kept.call.1, kept.call.2, kept.thread.get()] {
             if !object.is_null() {
                 (api.decref)(object);
             }
@@ -202,7 +220,7 @@ pub(super) fn record<'thread>(
             return Err(Error::NOT_GREEN);
         }
         let none = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        record = Box::into_raw(Box::new(Record::new(ptr::null_mut(), none))).cast();
+        record = Box::into_raw(Box::new(Record::new(ptr::null_mut(), none, None))).cast();
         hub.set_root_record(record);
     }
     // SAFETY: made by `spawn` or above, and dropped by the thread itself when it ends.

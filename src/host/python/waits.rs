@@ -88,7 +88,7 @@ pub(super) unsafe fn refuse_at_end(api: &Api) -> Python<()> {
 ///
 /// # Safety
 /// As above.
-unsafe fn waiter(api: &Api) -> Python<(&'static Hub, &'static Thread, &'static Record)> {
+pub(super) unsafe fn waiter(api: &Api) -> Python<(&'static Hub, &'static Thread, &'static Record)> {
     // SAFETY: the caller vouches for the state.
     unsafe { refuse_at_end(api) }?;
     let found = hub::enter().and_then(|hub| {
