@@ -36,7 +36,7 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch abi-baseline bench-core lint lint-python \
+        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch abi-baseline bench-core bench-python test-bench-python lint lint-python \
         bindings wheel install install-header \
         install-shared install-static uninstall clean
 
@@ -108,6 +108,9 @@ abi-baseline: ## write the ABI's baseline in tests/abi anew, and say what change
 bench-core: build ## the figures of the core, a table and target/bench/core.json
 	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench
 
+bench-python: build ## the figures of the Python package beside gevent and eventlet, and target/bench/python.json
+	$(PYTHON) benches/python.py --lib $(RELEASE) --out $(TARGET)/bench
+
 test-loom: ## the inbox under loom: every interleaving of a few threads
 	RUSTFLAGS="$$RUSTFLAGS --cfg loom" \
 	    $(CARGO) test --profile loom --target-dir $(TARGET)/loom --lib model
@@ -128,6 +131,9 @@ soak-patch: build # new sequences until the time is over, then 100,000 rounds
 
 test-bench: build ## the same benchmark, seconds only: it runs, nothing is judged
 	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench/quick --quick
+
+test-bench-python: build ## the same of bench-python; installs from PyPI, so it is no part of `make test`
+	$(PYTHON) benches/python.py --lib $(RELEASE) --out $(TARGET)/bench/quick --quick
 
 lint: lint-python ## rustfmt, clippy, rustdoc, ruff and mypy, warnings denied
 	@scripts/setup.sh lint

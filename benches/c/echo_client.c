@@ -24,7 +24,7 @@
 #define BATCH 512
 #define QUIET_MS 10
 #define STALL_MS 5000
-#define MOST_PEERS 4
+#define MOST_PEERS 8
 
 struct connection {
     int fd;

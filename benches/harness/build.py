@@ -30,6 +30,10 @@ class Builder:
                 os.remove(link)
             os.symlink(self.library, link)
 
+    def notes(self):
+        """What a reader of the figures should know of what was built."""
+        return []
+
     def program(self, name, green):
         """Builds `c/name.c` and returns the path of the program."""
         path = os.path.join(self.out, name)

@@ -12,15 +12,21 @@ def _pin(core):
     return lambda: os.sched_setaffinity(0, cores)
 
 
-def _reason(program, status, errors):
+def _name(command):
+    """Of the program, not of its interpreter."""
+    scripts = [word for word in command if word.endswith(".py")]
+    return os.path.basename((scripts or command)[0])
+
+
+def _reason(command, status, errors):
     text = (errors or "").strip().splitlines()
-    return "%s: %s" % (os.path.basename(program), text[-1] if text else "status %s" % status)
+    return "%s: %s" % (_name(command), text[-1] if text else "status %s" % status)
 
 
-def run(core, program, *arguments, **options):
+def run(core, *command, **options):
     """Runs a program to its end on one core, or a set of them, and returns what it printed as a dictionary."""
     limit = options.pop("limit", 120)
-    command = [program] + [str(argument) for argument in arguments]
+    command = [str(word) for word in command]
     try:
         done = subprocess.run(
             command,
@@ -31,19 +37,20 @@ def run(core, program, *arguments, **options):
             preexec_fn=_pin(core),
         )
     except subprocess.TimeoutExpired:
-        raise BenchError("%s: did not end within %d s" % (os.path.basename(program), limit))
+        raise BenchError("%s: did not end within %d s" % (_name(command), limit))
     if done.returncode != 0:
-        raise BenchError(_reason(program, done.returncode, done.stderr))
+        raise BenchError(_reason(command, done.returncode, done.stderr))
     return json.loads(done.stdout.splitlines()[-1])
 
 
 class Server:
-    """A server in a process of its own on one core, for the length of a `with` block."""
+    """A server in a process of its own on one core, for the length of a `with` block. It prints its port first."""
 
-    def __init__(self, core, program, life):
-        self.program = program
+    def __init__(self, core, *command):
+        self.command = [str(word) for word in command]
         self.process = subprocess.Popen(
-            [program, str(life)],
+            self.command,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             universal_newlines=True,
@@ -53,11 +60,11 @@ class Server:
 
     def __enter__(self):
         line = self.process.stdout.readline().split()
-        if len(line) != 2 or line[0] != "port":
+        if not line or not line[-1].isdigit():
             self.process.kill()
             errors = self.process.communicate()[1]
-            raise BenchError(_reason(self.program, self.process.returncode, errors))
-        self.port = int(line[1])
+            raise BenchError(_reason(self.command, self.process.returncode, errors))
+        self.port = int(line[-1])
         return self
 
     def __exit__(self, kind, value, trace):
@@ -65,4 +72,4 @@ class Server:
         self.process.kill()
         errors = self.process.communicate()[1]
         if early is not None:
-            raise BenchError(_reason(self.program, early, errors))
+            raise BenchError(_reason(self.command, early, errors))

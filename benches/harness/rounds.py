@@ -6,23 +6,27 @@ from statistics import median
 class Samples:
     """What the rounds gave: one dictionary of numbers per run, ours and theirs paired by round."""
 
-    def __init__(self):
-        self.ours = []
-        self.theirs = []
+    def __init__(self, ours=(), theirs=()):
+        self.ours = list(ours)
+        self.theirs = list(theirs)
 
 
 def measure(rounds, ours, theirs=None, progress=None):
     """Runs ours, theirs, theirs, ours, ...: neither always comes first."""
-    samples = Samples()
+    runs = {"ours": ours} if theirs is None else {"ours": ours, "theirs": theirs}
+    return Samples(**measure_each(rounds, runs, progress))
+
+
+def measure_each(rounds, runs, progress=None):
+    """The same for any number of runs: what each of them gave, by its name."""
+    results = {name: [] for name in runs}
     for number in range(rounds):
-        turns = [(samples.ours, ours)]
-        if theirs is not None:
-            turns.append((samples.theirs, theirs))
-        for results, run in turns if number % 2 == 0 else reversed(turns):
-            results.append(run())
+        turns = list(runs.items())
+        for name, run in turns if number % 2 == 0 else reversed(turns):
+            results[name].append(run())
         if progress:
             progress(number + 1, rounds)
-    return samples
+    return results
 
 
 def _ratios(ours, theirs):

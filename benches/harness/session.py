@@ -3,7 +3,8 @@
 import sys
 
 from . import BenchError, machine, report
-from .rounds import measure
+from .figures import Figure
+from .rounds import Samples, measure, measure_each
 
 
 class Session:
@@ -32,6 +33,22 @@ class Session:
         samples = measure(self.rounds, ours, theirs, progress)
         self.keep(what, samples)
         return samples
+
+    def measure_each(self, what, runs):
+        """What each of several gave, by its name, in rounds of all."""
+        results = measure_each(self.rounds, runs, lambda *round: self.progress(what, *round))
+        self.samples[what] = results
+        return results
+
+    def compare(self, name, unit, key, results, ours, *peers):
+        """A figure of one of several that were measured, beside each of its peers: `(peer, bar, rule)`."""
+        for peer, bar, rule in peers:
+            samples = Samples(results[ours], results[peer])
+            self.figures.append(Figure.of(name, unit, key, samples, against=peer, bar=bar, rule=rule))
+
+    def alone(self, name, unit, key, results, ours):
+        """The same without a peer."""
+        self.figures.append(Figure.of(name, unit, key, Samples(results[ours])))
 
     def keep(self, what, samples):
         """Every number of every round goes into the file."""

@@ -8,6 +8,8 @@ from harness.programs import Server, run as run_program
 from harness.rounds import Samples
 
 BARS = ((50, 1.05), (500, 1.05), (5000, 1.15))
+# Seconds after which a server ends by itself.
+LIFE = 120
 PEER = "bare epoll loop in C"
 # A server that had to wait for its core this much of the window shared it with something.
 DISTURBED = 0.05
@@ -41,8 +43,8 @@ def compare(session, what, peer, programs, client, connections, bar):
     def start(number):
         """One run of both servers: their windows, ours and theirs paired."""
         order = programs if number % 2 == 0 else programs[::-1]
-        with Server(session.cores.server, order[0], life=120) as first:
-            with Server(session.cores.server, order[1], life=120) as second:
+        with Server(session.cores.server, order[0], LIFE) as first:
+            with Server(session.cores.server, order[1], LIFE) as second:
                 arguments = [connections, warm, window, windows]
                 for server in (first, second):
                     arguments += [server.port, server.pid]

@@ -1,0 +1,58 @@
+"""Kills that a green thread survives, and how long each takes until it has been handled.
+
+kill.py WHERE COUNT: prints one line of JSON, nanoseconds for each. WHERE the thread waits is `beneath`, in a
+`recv` of the standard library's after monkey_patch, or `ours`, in a sleep of greenhub's.
+"""
+
+import json
+import sys
+import time
+
+import greenhub
+
+greenhub.monkey_patch()
+
+import socket  # noqa: E402
+
+where, count = sys.argv[1], int(sys.argv[2])
+silent, peer = socket.socketpair()
+caught = 0
+
+
+class Enough(Exception):
+    """What it is killed by."""
+
+
+def wait_beneath():
+    global caught
+    while True:
+        try:
+            silent.recv(1)
+        except Enough:
+            caught += 1
+
+
+def wait_for_us():
+    global caught
+    while True:
+        try:
+            greenhub.sleep(100000)
+        except Enough:
+            caught += 1
+
+
+def kill(count):
+    for _ in range(count):
+        victim.kill(Enough())
+
+
+victim = greenhub.spawn({"beneath": wait_beneath, "ours": wait_for_us}[where])
+greenhub.sleep(0)
+kill(count // 10)
+caught = 0
+begin = time.perf_counter()
+kill(count)
+elapsed = time.perf_counter() - begin
+if caught != count:
+    sys.exit("%d of %d kills have arrived" % (caught, count))
+print(json.dumps({"ns": elapsed * 1e9 / count}))
