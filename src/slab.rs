@@ -188,14 +188,26 @@ impl<T> Slab<T> {
     }
 
     /// Calls `visit` for every object, oldest slot first. `visit` may remove and insert.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(&T)) {
-        for index in 0..self.used.get() {
+    pub(crate) fn for_each(&self, visit: impl FnMut(&T)) {
+        self.for_some(0, usize::MAX, visit);
+    }
+
+    /// The same for a number of slots from one on. Gives the slot to go on from, 0 after the last.
+    pub(crate) fn for_some(&self, from: usize, most: usize, mut visit: impl FnMut(&T)) -> usize {
+        let used = self.used.get();
+        let end = from.saturating_add(most).min(used);
+        for index in from..end {
             // SAFETY: in range.
             let slot = unsafe { &*self.slot(index) };
             if slot.occupied.get() {
                 // SAFETY: occupied, so initialised.
                 visit(unsafe { (*slot.value.get()).assume_init_ref() });
             }
+        }
+        if end == used {
+            0
+        } else {
+            end
         }
     }
 

@@ -23,6 +23,8 @@ else:
 
 DOCUMENT = {"name": "a document", "list": list(range(50)), "nested": {"text": "some words " * 5, "none": None}}
 EVER = 100000
+# Seconds, long enough for what a library does of memory that threads do not use while they wait.
+SETTLE = 1.0
 begun = 0
 
 
@@ -36,12 +38,16 @@ def sleep(_):
     library.sleep(EVER)
 
 
-def use(_):
+def work():
     document = json.loads(json.dumps(DOCUMENT))
     words = re.findall(r"(\w+)\s", document["nested"]["text"])
     upper = re.sub(r"\w+", lambda found: found.group(0).upper(), " ".join(words))
     if not re.match(r"(SOME|WORDS| )*$", upper):
         sys.exit("a wrong result: " + upper)
+
+
+def use(_):
+    work()
     begins()
     library.sleep(EVER)
 
@@ -61,12 +67,10 @@ def spawn_all(arguments):
     threads = [library.spawn(function, argument) for argument in arguments]
     while begun < len(arguments):
         library.sleep(0)
-    # Long enough for what a library does of memory when nobody needs it.
     library.sleep(SETTLE)
     return threads
 
 
-SETTLE = float(sys.argv[4]) if len(sys.argv) > 4 else 0.1
 function = {"sleep": sleep, "used": use}.get(what, receive)
 pairs = [socket.socketpair() for _ in range(count + 10)] if function is receive else None
 arguments = [pair[0] for pair in pairs] if pairs else [None] * (count + 10)

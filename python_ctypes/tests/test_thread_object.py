@@ -1,7 +1,9 @@
 """The object of a green thread: what it keeps, and for how long."""
 
 import gc
+import json
 import sys
+import time
 import unittest
 import weakref
 
@@ -147,6 +149,25 @@ class Keeping(unittest.TestCase):
         some(100000)
         gc.collect()
         self.assertLess(resident() - before, 1 << 20)
+
+    def test_what_a_thread_used_once_and_does_not_use_goes_back_while_it_waits(self):
+        nested = "[" * 60 + "]" * 60
+
+        def use():
+            json.loads(nested)
+            sleep(60)
+
+        first = resident()
+        threads = [spawn(use) for _ in range(500)]
+        sleep(0)
+        used = resident() - first
+        end = time.monotonic() + 20
+        while resident() - first > used * 3 // 4 and time.monotonic() < end:
+            sleep(0.05)
+        # Woken again, each runs on what is left.
+        for thread in threads:
+            thread.kill()
+        self.assertLess(time.monotonic(), end)
 
 
 if __name__ == "__main__":

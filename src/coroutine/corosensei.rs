@@ -1,7 +1,7 @@
 //! The portable implementation: a switch of about 5 ns, on every architecture that corosensei knows.
 
 use crate::stack::Stack;
-use crate::sys::prefetch;
+use crate::sys::{memory, prefetch};
 use corosensei::{Coroutine as Inner, CoroutineResult, Yielder};
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::c_void;
@@ -16,6 +16,34 @@ const PREFETCHED_LINES: usize = 6;
 /// What a switch pushes below the frame that asks for it.
 const PUSHED: usize = 32;
 
+/// In an address on a stack.
+const LOOKS: usize = 3;
+/// Below that address there is one small frame of corosensei's at most. What is kept free is far more.
+const MARGIN: usize = 256;
+const KNOWS_STACK_POINTER: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
+/// Of the function that this is inlined into; on other architectures an address near it.
+#[inline(always)]
+fn stack_pointer() -> *const u8 {
+    let pointer: *const u8;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: copies a register.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        let here = 0u64;
+        pointer = (&raw const here).cast();
+    }
+    pointer
+}
+
 /// `ManuallyDrop`, because dropping a suspended coroutine unwinds through its frames.
 type Flow = ManuallyDrop<Inner<(), (), (), Stack>>;
 
@@ -23,7 +51,8 @@ type Flow = ManuallyDrop<Inner<(), (), (), Stack>>;
 pub(crate) struct Coroutine {
     inner: UnsafeCell<Option<Flow>>,
     yielder: Cell<*const Yielder<(), ()>>,
-    /// About where the stack ends while the coroutine is suspended.
+    /// Where the stack ends while the coroutine is suspended, with what a switch pushes; and in the bits that an
+    /// aligned address leaves, how often it was looked at meanwhile.
     rest: Cell<*const u8>,
     stack: Cell<Option<Stack>>,
 }
@@ -86,8 +115,7 @@ impl Coroutine {
     /// Called on this coroutine's own stack.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self) {
-        let here = 0u8;
-        self.rest.set((&raw const here).wrapping_sub(PUSHED));
+        self.rest.set(stack_pointer().wrapping_sub(PUSHED));
         // SAFETY: the body is running, so that its yielder is alive.
         unsafe { (*self.yielder.get()).suspend(()) }
     }
@@ -101,6 +129,30 @@ impl Coroutine {
         }
         // Where to switch back to stands at the far end of the stack, in a page of its own.
         prefetch::read(self.yielder.get());
+    }
+
+    /// How often `count_look` was called since it was suspended, up to twice.
+    pub(crate) fn looks(&self) -> usize {
+        self.rest.get().addr() & LOOKS
+    }
+
+    pub(crate) fn count_look(&self) {
+        self.rest.set(self.rest.get().wrapping_byte_add(1));
+    }
+
+    /// Gives back the pages that the stack has used and does not use now.
+    ///
+    /// # Safety
+    /// It is suspended, and stays so meanwhile.
+    pub(crate) unsafe fn trim(&self) {
+        let (Some(stack), true) = (self.stack.get(), KNOWS_STACK_POINTER) else { return };
+        let (low, high) = stack.bounds();
+        let end = self.rest.get().addr().saturating_sub(MARGIN) & !(memory::page_size() - 1);
+        if (low..high).contains(&end) && end > low {
+            // SAFETY: of a stack's slot, above its guard and below everything that its frames use while it is
+            // suspended, as the caller says it is.
+            unsafe { memory::discard(low, end - low) };
+        }
     }
 
     /// Gives the stack of an ended coroutine back.

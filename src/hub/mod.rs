@@ -44,6 +44,7 @@ mod remote;
 mod report;
 mod run;
 mod runtime;
+mod trim;
 mod waker;
 
 pub(crate) use current::{create, current, enter, free, keep_errno};
@@ -84,6 +85,7 @@ use registry::Remote;
 use remote::Joiners;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
+use trim::Trim;
 
 /// What `gh_hub_options` sets, defaults filled in.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +135,7 @@ pub(crate) struct Hub {
     poller: Poller,
     descriptors: Descriptors,
     wheel: Wheel,
+    trim: Trim,
 
     root: Cell<*const Thread>,
     /// Green threads that have not ended, the root not counted.
@@ -188,6 +191,7 @@ impl Hub {
             poller: Poller::new(remote.wake_descriptor(), options.timer_slack)?,
             descriptors: Descriptors::new(),
             wheel: Wheel::new(options.timer_slack, now),
+            trim: Trim::default(),
             root: Cell::new(std::ptr::null()),
             live: Cell::new(0),
             inside: Cell::new(0),

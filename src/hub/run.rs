@@ -193,11 +193,11 @@ impl Hub {
             true => match self.collect(0) {
                 0 => {
                     self.detach_runtime();
-                    self.rest(timeout, rest.heed_stop)
+                    self.rest(self.trim(timeout), rest.heed_stop)
                 }
                 events => events,
             },
-            false => self.rest(timeout, rest.heed_stop),
+            false => self.rest(self.trim(timeout), rest.heed_stop),
         };
         self.counters.polls.set(self.counters.polls.get() + 1);
         self.counters.events.set(self.counters.events.get() + events as u64);

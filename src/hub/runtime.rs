@@ -51,9 +51,15 @@ fn runtime() -> Option<&'static Runtime> {
     unsafe { RUNTIME.load(Ordering::Acquire).as_ref() }
 }
 
+/// Whether a green thread is the runtime's.
 #[inline]
-fn is_hosted(thread: &Thread) -> bool {
+pub(super) fn is_hosted(thread: &Thread) -> bool {
     runtime().is_some_and(|runtime| runtime.entry as usize == thread.entry as usize)
+}
+
+/// Whether there is a runtime in the process.
+pub(super) fn is_there() -> bool {
+    runtime().is_some()
 }
 
 /// Whether the calling OS thread has the lock of a runtime, so that whatever waits must not be another's turn.
