@@ -1,6 +1,6 @@
 """Kills that a green thread survives, and how long each takes until it has been handled.
 
-kill.py WHERE COUNT: prints one line of JSON, nanoseconds for each. WHERE the thread waits is `beneath`, in a
+kill.py WHERE SECONDS: prints one line of JSON, nanoseconds for each. WHERE the thread waits is `beneath`, in a
 `recv` of the standard library's after monkey_patch, or `ours`, in a sleep of greenhub's.
 """
 
@@ -14,7 +14,9 @@ greenhub.monkey_patch()
 
 import socket  # noqa: E402
 
-where, count = sys.argv[1], int(sys.argv[2])
+BATCH = 100
+
+where, seconds = sys.argv[1], float(sys.argv[2])
 silent, peer = socket.socketpair()
 caught = 0
 
@@ -48,11 +50,13 @@ def kill(count):
 
 victim = greenhub.spawn({"beneath": wait_beneath, "ours": wait_for_us}[where])
 greenhub.sleep(0)
-kill(count // 10)
-caught = 0
+kill(BATCH)
+count = caught = elapsed = 0
 begin = time.perf_counter()
-kill(count)
-elapsed = time.perf_counter() - begin
+while elapsed < seconds:
+    kill(BATCH)
+    count += BATCH
+    elapsed = time.perf_counter() - begin
 if caught != count:
     sys.exit("%d of %d kills have arrived" % (caught, count))
-print(json.dumps({"ns": elapsed * 1e9 / count}))
+print(json.dumps({"ns": elapsed * 1e9 / count, "kills": count}))

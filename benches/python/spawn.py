@@ -1,6 +1,6 @@
 """One green thread after the other, each waited for.
 
-spawn.py LIBRARY COUNT: prints one line of JSON, nanoseconds for each.
+spawn.py LIBRARY SECONDS: prints one line of JSON, nanoseconds for each.
 """
 
 import json
@@ -9,7 +9,9 @@ import time
 
 from libraries import Library
 
-library, count = Library(sys.argv[1]), int(sys.argv[2])
+BATCH = 1000
+
+library, seconds = Library(sys.argv[1]), float(sys.argv[2])
 spawn = library.spawn
 
 
@@ -33,10 +35,12 @@ def get(count):
 
 
 spawn_and_join = get if sys.argv[1] == "gevent" else wait
-spawn_and_join(count // 10)
+spawn_and_join(BATCH)
+count = elapsed = 0
 begin = time.perf_counter()
-total = spawn_and_join(count)
-elapsed = time.perf_counter() - begin
-if total != count * (count - 1):
-    sys.exit("a result was lost")
-print(json.dumps({"ns": elapsed * 1e9 / count}))
+while elapsed < seconds:
+    if spawn_and_join(BATCH) != BATCH * (BATCH - 1):
+        sys.exit("a result was lost")
+    count += BATCH
+    elapsed = time.perf_counter() - begin
+print(json.dumps({"ns": elapsed * 1e9 / count, "spawned": count}))

@@ -8,7 +8,7 @@ def run(session):
     name = "kill in a hooked recv"
     runs = {}
     for where in ("beneath", "ours"):
-        command = session.builder.script("kill", where, session.scale(50000, 1000))
+        command = session.builder.script("kill", where, session.scale(1.0, 0.1))
         runs[where] = lambda command=command: run_program(session.cores.server, *command)
     results = session.measure_each(name, runs)
     results["kill in a sleep of ours"] = results.pop("ours")
