@@ -496,8 +496,10 @@ int gh_hub_free(struct gh_hub *hub,
 
 /**
  * Gives a descriptor that is readable when the hub has something to do: poll it in a foreign event
- * loop, until gh_hub_next_deadline() at the latest, and call gh_hub_run_once() then. It belongs to
- * the hub: do not read it, and do not close it.
+ * loop, until gh_hub_next_deadline() at the latest, and call gh_hub_run_once() then. What the root's
+ * own code makes ready between two turns makes it readable, too: a loop that asks for the next
+ * deadline after each turn only, and not before each wait, misses nothing but timers that the root
+ * starts. It belongs to the hub: do not read it, and do not close it.
  *
  * @param hub  (borrow) the calling OS thread's hub
  * @return the descriptor; -ENOTSUP where readiness comes from poll(2), which has none;

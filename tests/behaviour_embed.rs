@@ -204,3 +204,26 @@ fn stop_makes_the_descriptor_readable() {
         assert_eq!(run(), 1);
     });
 }
+
+#[test]
+fn what_the_root_makes_ready_makes_the_descriptor_readable() {
+    with_hub(|| {
+        let Some(fd) = hub_fd() else { return };
+        let ran = cell(0);
+        for round in 1..=3 {
+            let sleeper = spawn(move || {
+                assert_eq!(sleep_until(GH_NEVER), -ECANCELED);
+                ran.set(ran.get() + 1);
+            });
+            assert!(readable(fd, 10_000), "a thread was spawned");
+            assert_eq!(run_once(PAST), 1);
+            assert!(!readable(fd, 0), "it sleeps");
+            cancel(sleeper);
+            assert!(readable(fd, 10_000), "it was cancelled");
+            run_once(PAST);
+            assert_eq!(ran.get(), round);
+            assert!(!readable(fd, 0), "nothing is left to do");
+            join(sleeper);
+        }
+    });
+}

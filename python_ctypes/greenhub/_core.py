@@ -11,6 +11,7 @@ None of them lets go of the interpreter lock unless it waits, and only `sleep` a
 from __future__ import annotations
 
 import atexit
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
 
 from . import _library
@@ -142,6 +143,18 @@ if TYPE_CHECKING:
             """The thread has ended: wakes who has waited first."""
 else:
     Thread = _functions["Thread"]
+
+#: ``turn()``: for a foreign event loop. Takes in what is ready or due, and lets green threads run,
+#: for about a millisecond at most. Returns in how many seconds it must be called again at the
+#: latest: 0 for at once, None for not before the hub's descriptor is readable. RuntimeError in a
+#: green thread.
+turn: Callable[[], float | None] = _functions["turn"]
+
+#: ``census()``: for every green thread of the process, in the order of their making, its id, its
+#: ``thread``, its innermost frame (None for one that has not started), and in words what it does
+#: (None for one of another OS thread).
+census: Callable[[], tuple[tuple[int, Any, FrameType | None, str | None], ...]]
+census = _functions["census"]
 
 # From here on no thread is switched to: their states go with the interpreter.
 atexit.register(_functions["end"])

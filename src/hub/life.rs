@@ -68,6 +68,7 @@ impl Hub {
         self.ready.reserve(self.live.get() + 1);
         thread.state.set(State::Ready);
         self.ready.push(thread);
+        self.announce();
         Ok(thread.id)
     }
 

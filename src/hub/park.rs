@@ -46,10 +46,28 @@ impl Hub {
         thread.state.set(State::Ready);
         thread.wake.set(wake);
         self.ready.push(thread);
+        self.announce();
         if wake != Wake::Ready {
             self.leave_join(thread);
         }
         true
+    }
+
+    /// Tells a foreign event loop, by the descriptor, of what the root's own code has made ready between two turns.
+    /// What a green thread makes ready runs in the same turn, or `next_deadline` says so after it.
+    #[inline]
+    pub(super) fn announce(&self) {
+        if self.embedded.get() {
+            self.announce_of_root();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn announce_of_root(&self) {
+        if std::ptr::eq(self.current.get(), self.root.get()) {
+            self.remote.wake();
+        }
     }
 
     /// Lets every ready thread run before the running one goes on.

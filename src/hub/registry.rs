@@ -222,7 +222,7 @@ impl Remote {
     }
 
     /// One write per burst: only the first sender after the hub fell asleep finds it asleep.
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         if self.bell.must_ring() {
             fd::event_signal(self.wake_descriptor());
         }

@@ -63,6 +63,13 @@ impl Hub {
         text
     }
 
+    /// What a thread does, or waits for, in words. `None` if it is gone.
+    pub(crate) fn status(&self, id: Id) -> Option<String> {
+        let mut text = String::new();
+        add_status(&mut text, self.threads.get(id)?, clock::now(), &|id| self.label(id));
+        Some(text)
+    }
+
     /// A thread's id with its name, as the lines of others refer to it.
     fn label(&self, id: Id) -> String {
         match self.threads.get(id) {
@@ -95,6 +102,14 @@ fn object(handle: usize, label_of: &dyn Fn(Id) -> String) -> String {
 
 fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) -> String) {
     let _ = write!(text, "  {}: ", label(thread));
+    add_status(text, thread, now, label_of);
+    if thread.detached.get() {
+        text.push_str(", detached");
+    }
+    text.push('\n');
+}
+
+fn add_status(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) -> String) {
     match thread.state.get() {
         State::Ready => text.push_str("ready"),
         State::Running => text.push_str("running"),
@@ -133,8 +148,4 @@ fn describe(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id) 
     if thread.canceled.get() {
         text.push_str(if thread.masked.get() { ", cancelled (masked)" } else { ", cancelled" });
     }
-    if thread.detached.get() {
-        text.push_str(", detached");
-    }
-    text.push('\n');
 }

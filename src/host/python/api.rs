@@ -90,6 +90,10 @@ api! {
         decref = c"Py_DecRef": fn(*mut Object);
         call = c"PyObject_Call": fn(*mut Object, *mut Object, *mut Object) -> *mut Object;
         tuple_new = c"PyTuple_New": fn(isize) -> *mut Object;
+        tuple_set = c"PyTuple_SetItem": fn(*mut Object, isize, *mut Object) -> c_int;
+        text_from = c"PyUnicode_FromStringAndSize": fn(*const c_char, isize) -> *mut Object;
+        float_from = c"PyFloat_FromDouble": fn(f64) -> *mut Object;
+        frame_here = c"PyEval_GetFrame": fn() -> *mut Object;
         dict_new = c"PyDict_New": fn() -> *mut Object;
         dict_set = c"PyDict_SetItemString": fn(*mut Object, *const c_char, *mut Object) -> c_int;
         dict_size = c"PyDict_Size": fn(*mut Object) -> isize;

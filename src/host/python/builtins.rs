@@ -6,8 +6,8 @@
 use super::api::{self, Api, FastCall, Method, Object, METH_FASTCALL};
 use super::threads::Call;
 use super::waits::{self, Python, Raised};
-use super::{alarms, beneath, class, patching, state, threads};
-use crate::clock::{Nanos, NEVER};
+use super::{alarms, beneath, census, class, patching, state, threads};
+use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::slab::Id;
@@ -297,6 +297,23 @@ fn unpatch(given: Arguments<'_>) -> Answer {
     given.int(slots as u64)
 }
 
+fn turn(given: Arguments<'_>) -> Answer {
+    // SAFETY: called by Python, with the state attached.
+    match unsafe { waits::turn(given.0) }? {
+        NEVER => given.none(),
+        next => {
+            let left = next.saturating_sub(clock::now()).max(0);
+            // SAFETY: as above.
+            Ok(unsafe { (given.0.float_from)(left as f64 / 1e9) })
+        }
+    }
+}
+
+fn census(given: Arguments<'_>) -> Answer {
+    // SAFETY: as above.
+    Ok(unsafe { census::take(given.0) })
+}
+
 fn end(given: Arguments<'_>) -> Answer {
     state::end();
     given.none()
@@ -343,6 +360,8 @@ table! {
     at_end(1..=1) "at_end(function)\n--\n\nWhat every green thread calls at its end; None for nothing.";
     patch(1..=1) "patch(families)\n--\n\nMakes families of libc's functions cooperative. How many slots it has changed.";
     unpatch(0..=0) "unpatch()\n--\n\nTakes that back.";
+    turn(0..=0) "turn()\n--\n\nRuns the hub once, without waiting. The seconds until it must be run again at the latest; None for never.";
+    census(0..=0) "census()\n--\n\nFor every green thread of the process: its id, its thread object, its frame, and what it does.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
 

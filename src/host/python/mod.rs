@@ -15,6 +15,7 @@
 //! * `waits` — to suspend, to wake, to raise an exception where another green thread waits.
 //! * `beneath` — the same where it waits in a function of libc's.
 //! * `alarms` — the same exception, at a time.
+//! * `census` — all of them, with what each does.
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
 //! * `builtins` — the functions as Python sees them.
 
@@ -22,6 +23,7 @@ mod alarms;
 mod api;
 mod beneath;
 mod builtins;
+mod census;
 mod chunk;
 mod class;
 mod patching;

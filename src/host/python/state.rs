@@ -6,7 +6,7 @@
 //! value goes with the green thread on every version.
 
 use super::api::{self, Api, State};
-use super::{beneath, chunk, threads};
+use super::{beneath, census, chunk, threads};
 use crate::hub::{self, Attached, Runtime};
 use std::cell::Cell;
 use std::ffi::{c_void, CStr};
@@ -72,6 +72,7 @@ pub(super) unsafe fn begin(api: &Api) -> Result<(), &'static CStr> {
     // SAFETY: the caller holds the lock, which others wait for that come here.
     unsafe { chunk::install(api) };
     hub::register(&RUNTIME);
+    hub::watch_forks(census::told_of_fork);
     BEGUN.store(true, Ordering::Release);
     Ok(())
 }
@@ -97,7 +98,7 @@ pub(super) fn is_over() -> bool {
     OVER.load(Ordering::Acquire)
 }
 
-fn mark() -> Attached {
+pub(super) fn mark() -> Attached {
     // SAFETY: a key of CPython's, which it keeps as long as it runs.
     unsafe { libc::pthread_getspecific(KEY.load(Ordering::Relaxed)) }
 }
@@ -120,7 +121,7 @@ pub(super) fn dies(state: State) {
     DYING.with(|dying| dying.set(state));
 }
 
-fn attach(from: Attached, to: Attached, mark: Attached) {
+pub(super) fn attach(from: Attached, to: Attached, mark: Attached) {
     let api = api::known();
     let dying = match from.is_null() {
         true => ptr::null_mut(),

@@ -2,7 +2,7 @@
 
 use super::api::{self, Api, Object, State};
 use super::beneath::Disguise;
-use super::{alarms, chunk, state};
+use super::{alarms, census, chunk, state};
 use crate::error::{Error, Result};
 use crate::hub::{self, Hub, SpawnOptions};
 use crate::slab::Id;
@@ -37,6 +37,9 @@ pub(super) struct Record {
     pub(super) disguise: Cell<Disguise>,
     /// The place above its C stack is free.
     pub(super) has_room: Cell<bool>,
+    /// The thread's state, from its first turn on. Of a root it is not known.
+    pub(super) state: Cell<State>,
+    pub(super) place: census::Place,
 }
 
 impl Record {
@@ -50,6 +53,8 @@ impl Record {
             waits: Cell::new(false),
             disguise: Cell::new(Disguise::Off),
             has_room: Cell::new(false),
+            state: Cell::new(ptr::null_mut()),
+            place: census::Place::default(),
         }
     }
 }
@@ -136,6 +141,9 @@ pub(super) unsafe fn spawn(
                     unsafe { (api.incref)(object) };
                 }
             }
+            // SAFETY: the record stays where it is until the thread ends, which it has not begun to; the lock is
+            // held.
+            unsafe { census::enter(record, id) };
             Ok(id)
         }
         Err(error) => {
@@ -179,6 +187,7 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
         hub.set_attached(before);
         return ptr::null_mut();
     }
+    kept.state.set(state);
     // SAFETY: the thread's own state is attached, here and after every call of Python's.
     unsafe {
         match kept.runner {
@@ -201,6 +210,7 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
         if let Some(thread) = hub.running() {
             thread.value.set(ptr::null_mut());
         }
+        census::leave(kept);
         drop(Box::from_raw(record.cast::<Record>()));
     }
     state::dies(state);

@@ -35,6 +35,12 @@ pub(super) unsafe fn raise(api: &Api, error: Error) -> Raised {
             Error::ENOMEM => {
                 api.raise(api.memory_error, c"no memory is left for a green thread");
             }
+            Error::NOT_ROOT => {
+                api.raise(
+                    api.runtime_error,
+                    c"a green thread may not do this, only the code of the OS thread itself",
+                );
+            }
             error if error.code() > -10_000 => {
                 *crate::sys::errno::address() = -error.code();
                 (api.error_errno)(api.os_error);
@@ -195,6 +201,24 @@ pub(super) unsafe fn park(api: &Api, deadline: Nanos) -> Python<bool> {
             suspend(api, found, Reason::Host, deadline)?;
         }
         Ok(record.permit.replace(false))
+    }
+}
+
+/// Runs one turn of the hub, which does not wait. When the next one must be made at the latest: 0 for now.
+///
+/// # Safety
+/// As above.
+pub(super) unsafe fn turn(api: &Api) -> Python<Nanos> {
+    // SAFETY: the caller vouches for the state, which is attached again after the turn.
+    unsafe {
+        let (hub, thread, record) = waiter(api)?;
+        hub.require_root().map_err(|error| raise(api, error))?;
+        hub.set_attached(current_state(api));
+        let done = hub.run_once(0);
+        hub.set_attached(ptr::null_mut());
+        done.map_err(|error| raise(api, error))?;
+        raise_thrown(api, (hub, thread, record))?;
+        Ok(hub.next_deadline())
     }
 }
 
