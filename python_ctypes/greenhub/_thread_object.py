@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, Generator, TypeVar, cast
 
 from . import _core, _failures
 from ._exceptions import GreenletExit, from_throw_args
@@ -101,6 +101,13 @@ class GreenThread(_core.Thread[T]):
         finally:
             # The exception refers to this frame, and this frame must not refer to it.
             del self, error
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Awaits the end in a coroutine of asyncio: see `greenhub.aio.to_future`."""
+        # asyncio takes longer to import than all of this package.
+        from .aio import to_future
+
+        return to_future(self).__await__()
 
     def _discard(self, entry: int | _Link) -> bool:
         try:
