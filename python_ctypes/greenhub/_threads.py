@@ -21,7 +21,7 @@ from . import _core
 start_os_thread = _thread.start_new_thread
 
 #: What `_thread.get_ident` gives in a green thread: its id, with a bit that no OS thread's has.
-_GREEN = 1 << 62
+GREEN = 1 << 62
 
 
 #: SIGCANCEL of glibc.
@@ -100,7 +100,7 @@ def start_new_thread(
         raise TypeError("2nd arg must be a tuple")
     if kwargs is not None and not isinstance(kwargs, dict):
         raise TypeError("optional 3rd arg must be a dictionary")
-    return _core.spawn(None, _run, (function, args, kwargs or {}, None), None) | _GREEN
+    return _core.spawn(None, _run, (function, args, kwargs or {}, None), None) | GREEN
 
 
 class Handle:
@@ -157,7 +157,7 @@ def _start_joinable_thread(
         return _start_joinable_os_thread(function, handle=handle, daemon=daemon)
     if handle.ident or handle._done:
         raise RuntimeError("thread already started")
-    handle.ident = _core.spawn(None, _run, (function, (), {}, handle._set_done), None) | _GREEN
+    handle.ident = _core.spawn(None, _run, (function, (), {}, handle._set_done), None) | GREEN
     if not daemon:
         _not_daemons.add(handle)
     return handle

@@ -88,6 +88,17 @@ _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _PAUSE = 0.1
 
 
+def pause_after(error: OSError) -> None:
+    """What a server does that could not accept a connection: goes on, at once or after a pause.
+
+    :raises OSError: ``error``, if it will be the same with the next connection.
+    """
+    if error.errno in _FULL:
+        sleep(_PAUSE)
+    elif error.errno not in _PEER:
+        raise error
+
+
 def serve(
     sock: Any, handle: Callable[[Any, Any], object], concurrency: int | GreenPool = 1000
 ) -> None:
@@ -109,10 +120,7 @@ def serve(
             try:
                 connection, address = sock.accept()
             except OSError as error:
-                if error.errno in _FULL:
-                    sleep(_PAUSE)
-                elif error.errno not in _PEER:
-                    raise
+                pause_after(error)
                 continue
             try:
                 thread = pool.spawn(handle, connection, address)

@@ -1,4 +1,8 @@
-"""Looking at a program that runs."""
+"""Looking at a program that runs.
+
+``signal.signal(signal.SIGUSR1, lambda *_: debug.print_run_info())`` has ``kill -USR1`` print where
+each thread stands; `greenhub.backdoor` gives a prompt inside the program.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,18 @@ from types import FrameType
 from typing import Any, Callable, Container
 
 from . import _failures, threadpool
+from ._run_info import format_run_info, green_threads, print_run_info
 
 __all__ = [
+    "format_hub_listeners",
+    "format_hub_timers",
+    "format_run_info",
+    "format_threads_info",
     "hub_exceptions",
+    "hub_listener_stacks",
     "hub_prevent_multiple_readers",
+    "hub_timer_stacks",
+    "print_run_info",
     "spew",
     "tpool_exceptions",
     "unspew",
@@ -30,6 +42,35 @@ def tpool_exceptions(state: bool = False) -> None:
     """Whether exceptions of calls in OS threads are reported there too, besides being raised in
     the green thread that waits for the call. They are not, unless this says otherwise."""
     threadpool.report_exceptions = state
+
+
+def _format(word: str) -> str:
+    return "\n".join(
+        line for seen in green_threads() if word in seen.status for line in seen.lines(True, None)
+    )
+
+
+def format_hub_listeners() -> str:
+    """Who waits for which descriptor, with their stacks: the calling OS thread's green threads."""
+    return _format(" descriptor")
+
+
+def format_hub_timers() -> str:
+    """Who has a deadline, and how far off it is: the calling OS thread's green threads."""
+    return _format(" ms left")
+
+
+def format_threads_info() -> str:
+    """What every OS thread of the process does, and every green thread, without their stacks."""
+    return "\n".join(format_run_info(greenlet_stacks=False))
+
+
+def hub_listener_stacks(state: bool = False) -> None:
+    """Does nothing: `format_hub_listeners` has stacks in any case."""
+
+
+def hub_timer_stacks(state: bool = False) -> None:
+    """Does nothing: `format_hub_timers` has stacks in any case."""
 
 
 def hub_prevent_multiple_readers(state: bool = True) -> None:
