@@ -221,6 +221,7 @@ class _Stream:
 class _Console(code.InteractiveConsole):
     def __init__(self, names: dict[str, Any], stream: _Stream) -> None:
         super().__init__(names, "<backdoor>")
+        self._names = names
         self._stream = stream
 
     def write(self, data: str) -> None:
@@ -228,7 +229,7 @@ class _Console(code.InteractiveConsole):
 
     def runcode(self, code: Any) -> None:
         try:
-            exec(code, self.locals)
+            exec(code, self._names)
         except (SystemExit, GreenletExit):
             raise
         except BaseException:
