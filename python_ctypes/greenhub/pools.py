@@ -40,8 +40,12 @@ class Pool:
         self.free_items: deque[Any] = deque()
         # To hold one is to hold a thing, or to be making it.
         self._rights = Semaphore(max_size)
+        # One entry for each thing that there is or that is being made; to append and to pop is
+        # atomic. Not reckoned from the rights: who was handed one may not have taken its thing yet.
+        self._things: list[None] = []
         for _ in range(min_size):
             self.free_items.append(self.create())
+            self._things.append(None)
 
     def create(self) -> Any:
         """Makes a thing."""
@@ -50,7 +54,7 @@ class Pool:
     @property
     def current_size(self) -> int:
         """How many things there are, used or not."""
-        return self.max_size - self._rights.counter + len(self.free_items)
+        return len(self._things)
 
     def get(self) -> Any:
         """Takes a thing, which has to be `put` back.
@@ -64,9 +68,11 @@ class Pool:
             return self.free_items.popleft()
         except IndexError:
             pass
+        self._things.append(None)
         try:
             return self.create()
         except BaseException:
+            self._things.pop()
             self._rights.release()
             raise
 
@@ -74,7 +80,7 @@ class Pool:
         """Puts a thing back, or another in its place. Does not suspend."""
         if self.current_size > self.max_size:
             # Made smaller meanwhile.
-            pass
+            self._things.pop()
         elif self.order_as_stack:
             self.free_items.appendleft(item)
         else:

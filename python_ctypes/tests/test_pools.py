@@ -55,6 +55,18 @@ class Using(unittest.TestCase):
         self.assertEqual(said, [0, 2, 3, 4])
         self.assertEqual(pool.free(), 1)
 
+    def test_no_more_are_made_than_there_may_be_whoever_puts_and_takes_in_what_order(self):
+        pool = Numbered(min_size=1, max_size=3)
+
+        def user():
+            with pool.item() as thing:
+                sleep(0.001)
+                return thing
+
+        threads = [spawn(user) for _ in range(30)]
+        self.assertEqual({thread.wait() for thread in threads}, {1, 2, 3})
+        self.assertEqual((pool.made, pool.current_size, pool.free()), (3, 3, 3))
+
     def test_one_that_cannot_be_made_leaves_its_place(self):
         pool = Pool(max_size=1, create=lambda: 1 // 0)
         for _ in range(2):
