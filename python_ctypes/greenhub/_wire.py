@@ -21,8 +21,15 @@ def _checked(number: int) -> int:
     return number
 
 
-def _wait(sock: socket.socket, events: int) -> None:
-    _checked(library.gh_wait_fd(sock.fileno(), events, GH_NEVER))
+def wait(fd: int, events: int, seconds: float | None = None) -> None:
+    """Suspends until a descriptor is ready.
+
+    :param events: ``select.POLLIN`` or ``select.POLLOUT``, or both
+    :param seconds: for so long at most; None for as long as it takes
+    :raises OSError: EBADF, or another that poll(2) would tell; ETIMEDOUT, the time is over
+    """
+    deadline = GH_NEVER if seconds is None else library.gh_after_ms(max(0, round(seconds * 1000)))
+    _checked(library.gh_wait_fd(fd, events, deadline))
 
 
 def accept(sock: Any) -> tuple[Any, Any]:
@@ -46,7 +53,7 @@ def receive(sock: Any, size: int) -> bytes:
     if type(sock) is not socket.socket:
         return sock.recv(size)  # type: ignore[no-any-return]
     while True:
-        _wait(sock, select.POLLIN)
+        wait(sock.fileno(), select.POLLIN)
         try:
             return sock.recv(size, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -63,4 +70,4 @@ def send(sock: Any, data: bytes) -> None:
         try:
             view = view[sock.send(view, socket.MSG_DONTWAIT) :]
         except BlockingIOError:
-            _wait(sock, select.POLLOUT)
+            wait(sock.fileno(), select.POLLOUT)

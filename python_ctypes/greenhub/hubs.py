@@ -6,13 +6,22 @@ The hub is native, there is one for each OS thread, and nobody chooses between s
 
 from __future__ import annotations
 
+import errno
+import select
 from time import monotonic
 from typing import Any, Callable
 from weakref import WeakKeyDictionary
 
+from . import _wire
+from ._exceptions import Throwable, from_throw_args
 from .greenthread import GreenletExit, GreenThread, getcurrent, spawn_after, spawn_after_local
+from .timeout import Timeout
 
-__all__ = ["Hub", "Timer", "get_hub", "use_hub"]
+__all__ = ["Hub", "IOClosed", "Timer", "get_hub", "trampoline", "use_hub"]
+
+
+class IOClosed(OSError):
+    """What is waited for is closed."""
 
 
 class Timer:
@@ -78,3 +87,37 @@ def use_hub(mod: Any = None) -> None:
 
     :param mod: what would be chosen in eventlet.
     """
+
+
+def trampoline(
+    fd: Any,
+    read: bool | None = None,
+    write: bool | None = None,
+    timeout: float | None = None,
+    timeout_exc: Throwable = Timeout,
+    mark_as_closed: Callable[[], object] | None = None,
+) -> None:
+    """Suspends until a descriptor is ready, for drivers that wait for one of their own.
+
+    :param fd: the descriptor, or what has a method ``fileno``.
+    :param read: to be read; or
+    :param write: to be written.
+    :param timeout: for so many seconds at most; None for as long as it takes.
+    :param timeout_exc: what is raised then, an exception or its class.
+    :param mark_as_closed: called if the descriptor is closed.
+    :raises ValueError: neither to be read nor to be written.
+    :raises IOClosed: the descriptor is not open, or is closed meanwhile.
+    """
+    events = (select.POLLIN if read else 0) | (select.POLLOUT if write else 0)
+    if not events:
+        raise ValueError("to be read, or to be written?")
+    try:
+        _wire.wait(fd if isinstance(fd, int) else fd.fileno(), events, timeout)
+    except OSError as error:
+        if error.errno == errno.ETIMEDOUT:
+            raise from_throw_args((timeout_exc,)) from None
+        if error.errno == errno.EBADF:
+            if mark_as_closed is not None:
+                mark_as_closed()
+            raise IOClosed(errno.EBADF, "the descriptor is closed") from None
+        raise

@@ -103,15 +103,18 @@ def is_monkey_patched(module: ModuleType | str) -> bool:
     return _MODULES.get(name, name) in _patched
 
 
-def import_patched(module_name: str, *additional: tuple[str, ModuleType]) -> ModuleType:
+def import_patched(
+    module_name: str, *additional: tuple[str, ModuleType], **more: ModuleType
+) -> ModuleType:
     """Imports a module whose waits suspend green threads: everything is patched, if it is not yet.
 
     :param additional: pairs of a name and a module, set in the module under that name
+    :param more: the same as keywords
     :returns: the module itself. eventlet's is a copy; here there is one of each.
     """
     monkey_patch()
     module = importlib.import_module(module_name)
-    for name, other in additional:
+    for name, other in (*additional, *more.items()):
         setattr(module, name, other)
     return module
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import socket
 import sys
 import threading
 import unittest
@@ -9,6 +10,7 @@ import unittest
 import greenhub
 from greenhub import debug, hubs, tpool
 from greenhub.greenthread import sleep, spawn, spawn_n
+from greenhub.timeout import Timeout
 
 
 class Oops(Exception):
@@ -100,6 +102,49 @@ class Switches(unittest.TestCase):
         self.assertEqual(text.getvalue().count("return number + 1"), 1)
         self.assertIn("number = 1", text.getvalue())
         debug.hub_prevent_multiple_readers(False)
+
+
+class Trampolines(unittest.TestCase):
+    """For drivers that wait by themselves: nothing is patched here."""
+
+    def setUp(self):
+        self.left, self.right = socket.socketpair()
+        self.addCleanup(self.left.close)
+        self.addCleanup(self.right.close)
+
+    def test_it_waits_until_there_is_something_to_read(self):
+        spawn(self.right.send, b"x")
+        hubs.trampoline(self.left, read=True)
+        self.assertEqual(self.left.recv(1, socket.MSG_DONTWAIT), b"x")
+
+    def test_what_can_be_written_is_not_waited_for(self):
+        hubs.trampoline(self.left.fileno(), write=True, timeout=30)
+
+    def test_the_time_being_over_raises_what_was_asked_for(self):
+        with self.assertRaises(Timeout):
+            hubs.trampoline(self.left, read=True, timeout=0.005)
+        mine = Oops()
+        with self.assertRaises(Oops) as caught:
+            hubs.trampoline(self.left, read=True, timeout=0.005, timeout_exc=mine)
+        self.assertIs(caught.exception, mine)
+
+    def test_a_kill_ends_the_wait(self):
+        waiting = spawn(hubs.trampoline, self.left, read=True)
+        sleep(0)
+        waiting.kill(Oops)
+        with self.assertRaises(Oops):
+            waiting.wait()
+
+    def test_what_is_closed_is_said_to_be(self):
+        number, marks = self.left.fileno(), []
+        self.left.close()
+        with self.assertRaises(hubs.IOClosed):
+            hubs.trampoline(number, read=True, mark_as_closed=lambda: marks.append(number))
+        self.assertEqual(marks, [number])
+
+    def test_one_has_to_say_what_for(self):
+        with self.assertRaises(ValueError):
+            hubs.trampoline(self.left)
 
 
 if __name__ == "__main__":

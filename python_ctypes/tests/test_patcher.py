@@ -271,7 +271,8 @@ class Patched(unittest.TestCase):
             else:
                 raise AssertionError("no error")
             import greenhub.green.urllib.request, json, urllib.request
-            from greenhub.green import socket as green_socket, Queue, http
+            from greenhub.green import socket as green_socket, Queue, http, thread
+            assert thread is __import__('_thread')
             assert green_socket is socket and Queue.__name__ == "queue" and http.__name__ == "http"
             assert greenhub.green.urllib.request is urllib.request
             assert socket.__spec__.name == "socket" and urllib.request.__name__ == "urllib.request"
@@ -282,6 +283,8 @@ class Patched(unittest.TestCase):
             else:
                 raise AssertionError("no error")
             assert patcher.import_patched("json").dumps([]) == "[]"
+            changed = patcher.import_patched("json", ("one", time), two=time)
+            assert changed.one is changed.two is time
             assert patcher.original("time") is time
             names = {}
             patcher.inject("json", names)

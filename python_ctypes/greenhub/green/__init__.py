@@ -20,11 +20,14 @@ _PREFIX = __name__ + "."
 #: eventlet's names for modules that Python 3 has renamed.
 _RENAMED = {
     "BaseHTTPServer": "http.server",
+    "CGIHTTPServer": "http.server",
     "Queue": "queue",
     "SimpleHTTPServer": "http.server",
     "SocketServer": "socketserver",
+    "_socket_nodns": "socket",
     "builtin": "builtins",
     "httplib": "http.client",
+    "thread": "_thread",
     "urllib2": "urllib.request",
 }
 
