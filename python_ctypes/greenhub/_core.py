@@ -5,7 +5,8 @@ Everything else in this package stands on the functions below and knows nothing 
 come from. They are bound here without a wrapper, because a Python frame more would cost
 several times what a switch costs.
 
-None of them lets go of the interpreter lock unless it waits, and only `sleep` and `park` wait.
+None of them lets go of the interpreter lock unless it waits. Those that wait are `sleep`, `park`,
+and the ones for descriptors.
 """
 
 from __future__ import annotations
@@ -72,6 +73,46 @@ unpatch: Callable[[], int] = _functions["unpatch"]
 #: ``at_end(function)``: every green thread calls it, without arguments, when it ends; None for
 #: nothing.
 at_end: Callable[[Callable[[], object] | None], None] = _functions["at_end"]
+
+# Each call on a descriptor is made at once if it can be, and else suspends until it can be made; for
+# `timeout` seconds at most, with None for as long as it takes, and 0 for not at all. Errors are
+# OSErrors by their number, `socket.timeout` when the time is over, BlockingIOError for a call that
+# would have had to wait and must not. Somebody who closes the descriptor ends the wait with EBADF.
+
+#: ``recv(fd, size, flags, timeout)``: what has come, b"" at the end. A thread that waits holds no
+#: buffer.
+recv: Callable[[int, int, int, float | None], bytes] = _functions["recv"]
+
+#: ``recv_into(fd, buffer, size, flags, timeout)``: into a writable buffer, of which a size of 0 takes
+#: all. Returns how many bytes have come.
+recv_into: Callable[[int, Any, int, int, float | None], int] = _functions["recv_into"]
+
+#: ``send(fd, data, flags, timeout)``: returns how many bytes the socket has taken.
+send: Callable[[int, Any, int, float | None], int] = _functions["send"]
+
+#: ``sendall(fd, data, flags, timeout)``: the time is for all of it. After an exception nobody knows
+#: how much was sent.
+sendall: Callable[[int, Any, int, float | None], None] = _functions["sendall"]
+
+#: ``accept(fd, timeout)``: a descriptor in blocking mode, and the peer's address; None where only the
+#: standard library knows what that looks like. The listener may be in either mode, and keeps it.
+accept: Callable[[int, float | None], tuple[int, Any]] = _functions["accept"]
+
+#: ``wait_fd(fd, events, timeout=None)``: waits for events of poll(2), and returns those that have
+#: come, 0 when the time is over. Any number of threads may wait for one descriptor.
+wait_fd: Callable[..., int] = _functions["wait_fd"]
+
+#: ``adopt(fd)``: the descriptor is new. Who still waits for its number gets EBADF.
+adopt: Callable[[int], None] = _functions["adopt"]
+
+#: ``doubt(fd)``: the descriptor may be new, or not. Nobody is told.
+doubt: Callable[[int], None] = _functions["doubt"]
+
+#: ``shutdown(fd, how)``: as `socket.shutdown`. Who waits for the socket looks again.
+shutdown: Callable[[int, int], None] = _functions["shutdown"]
+
+#: ``close(fd)``: who waits for the descriptor gets EBADF.
+close: Callable[[int], None] = _functions["close"]
 
 #: ``claim(ident)``, ``raise_thrown(signal, frame)``: how an exception is raised beneath Python. See
 #: `_threads.hear`.

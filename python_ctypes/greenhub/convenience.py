@@ -1,17 +1,17 @@
 """Listening, connecting and serving, in one call each.
 
-The sockets are the standard library's own. They let other green threads run while they wait once
-the program is patched (`greenhub.monkey_patch`).
+The sockets are those of `greenhub.socket`: they let other green threads run while they wait, in a
+program that patches nothing as in one that does.
 """
 
 from __future__ import annotations
 
 import errno
-import socket
 import ssl
 from functools import partial
 from typing import Any, Callable
 
+from . import socket
 from .greenpool import GreenPool
 from .greenthread import GreenThread, getcurrent, sleep
 

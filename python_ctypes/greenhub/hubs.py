@@ -6,22 +6,31 @@ The hub is native, there is one for each OS thread, and nobody chooses between s
 
 from __future__ import annotations
 
-import errno
-import select
+from errno import EBADF
+from select import POLLIN, POLLOUT
 from time import monotonic
 from typing import Any, Callable
 from weakref import WeakKeyDictionary
 
-from . import _wire
+from . import _core
 from ._exceptions import Throwable, from_throw_args
 from .greenthread import GreenletExit, GreenThread, getcurrent, spawn_after, spawn_after_local
 from .timeout import Timeout
 
-__all__ = ["Hub", "IOClosed", "Timer", "get_hub", "trampoline", "use_hub"]
+__all__ = [
+    "Hub",
+    "IOClosed",
+    "Timer",
+    "get_hub",
+    "notify_close",
+    "notify_opened",
+    "trampoline",
+    "use_hub",
+]
 
 
 class IOClosed(OSError):
-    """What is waited for is closed."""
+    """A descriptor was closed while it was waited for."""
 
 
 class Timer:
@@ -91,33 +100,51 @@ def use_hub(mod: Any = None) -> None:
 
 def trampoline(
     fd: Any,
-    read: bool | None = None,
-    write: bool | None = None,
+    read: Any = None,
+    write: Any = None,
     timeout: float | None = None,
     timeout_exc: Throwable = Timeout,
     mark_as_closed: Callable[[], object] | None = None,
 ) -> None:
-    """Suspends until a descriptor is ready, for drivers that wait for one of their own.
+    """Waits until a descriptor can be read from, or written to, or either if both are asked for.
 
-    :param fd: the descriptor, or what has a method ``fileno``.
-    :param read: to be read; or
-    :param write: to be written.
-    :param timeout: for so many seconds at most; None for as long as it takes.
-    :param timeout_exc: what is raised then, an exception or its class.
-    :param mark_as_closed: called if the descriptor is closed.
-    :raises ValueError: neither to be read nor to be written.
-    :raises IOClosed: the descriptor is not open, or is closed meanwhile.
+    :param fd: the descriptor, or what has a ``fileno()``. Any number of threads may wait for it.
+    :param read: whether to wait for something to read, or for the end.
+    :param write: whether to wait for room to write.
+    :param timeout: in seconds; None for as long as it takes.
+    :param timeout_exc: raised when the time is over: an instance, or a class to be called without
+        arguments.
+    :param mark_as_closed: called, before IOClosed is raised, if the descriptor was closed.
+    :raises IOClosed: it is not open, or somebody has closed it meanwhile.
+    :raises ValueError: neither ``read`` nor ``write`` was asked for.
+
+    Suspends.
     """
-    events = (select.POLLIN if read else 0) | (select.POLLOUT if write else 0)
+    events = (POLLIN if read else 0) | (POLLOUT if write else 0)
     if not events:
-        raise ValueError("to be read, or to be written?")
+        raise ValueError("trampoline() waits for read or for write")
+    fileno = fd if isinstance(fd, int) else fd.fileno()
     try:
-        _wire.wait(fd if isinstance(fd, int) else fd.fileno(), events, timeout)
+        if _core.wait_fd(fileno, events, timeout):
+            return
     except OSError as error:
-        if error.errno == errno.ETIMEDOUT:
-            raise from_throw_args((timeout_exc,)) from None
-        if error.errno == errno.EBADF:
-            if mark_as_closed is not None:
-                mark_as_closed()
-            raise IOClosed(errno.EBADF, "the descriptor is closed") from None
-        raise
+        if error.errno != EBADF:
+            raise
+        if mark_as_closed is not None:
+            mark_as_closed()
+        raise IOClosed(error.errno, error.strerror) from None
+    raise from_throw_args((timeout_exc,))
+
+
+def notify_close(fd: int) -> None:
+    """Says that a descriptor was closed, or will be at once: who waits for it gets `IOClosed`.
+
+    Needed only of what is closed by a function that tells nobody: an own socket does, and so does
+    everything once the program is patched.
+    """
+    _core.adopt(fd)
+
+
+def notify_opened(fd: int) -> None:
+    """Says that a descriptor is new: who still waits for its number gets `IOClosed`."""
+    _core.adopt(fd)

@@ -331,6 +331,14 @@ impl Hub {
         Ok(())
     }
 
+    /// The number may have become another descriptor's, of which nobody has told: whoever waits next makes sure.
+    pub(crate) fn doubt(&self, fd: c_int) {
+        if let Some((descriptor, _)) = self.descriptors.find(fd) {
+            // The half of no id that is ever given out: its slot would be the last of eight million.
+            descriptor.last.iter().for_each(|last| last.set(!0));
+        }
+    }
+
     /// Makes sure that a registered descriptor is what it was, at the price of a system call.
     pub(super) fn confirm(&self, fd: c_int, descriptor: &Descriptor) -> Result<()> {
         if self.poller.confirm(fd, descriptor.token(fd))? {

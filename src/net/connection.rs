@@ -1,10 +1,10 @@
 //! Making sockets, and connecting them.
 
-use super::pause;
+use super::{pause, stream};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::hub::{self, adopt, enter, perform, Direction};
-use crate::sys::{errno, retry};
+use crate::sys::{errno, fd, retry};
 use libc::{sockaddr, socklen_t};
 use std::ffi::c_int;
 
@@ -91,6 +91,47 @@ pub(crate) unsafe fn accept(
         }
     })?;
     Ok(adopt(accepted as c_int))
+}
+
+/// Accepts a connection, whatever the listener's mode, which stays: a descriptor in blocking mode, closed on exec.
+///
+/// # Safety
+/// As `accept`.
+pub(crate) unsafe fn accept_as_it_is(
+    socket: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    deadline: Nanos,
+) -> Result<c_int> {
+    // SAFETY: the caller vouches for both pointers.
+    let attempt =
+        || retry(|| unsafe { libc::accept4(socket, address, length, libc::SOCK_CLOEXEC) });
+    let accepted = perform(socket, Direction::Read, deadline, 0, || loop {
+        let done = match fd::is_nonblocking(socket)? {
+            true => attempt(),
+            false => without_waiting(socket, attempt),
+        };
+        match done {
+            // As in `accept`.
+            Err(Error::ECONNABORTED) => {}
+            done => return done.map(|fd| fd as isize),
+        }
+    })?;
+    Ok(adopt(accepted as c_int))
+}
+
+/// Makes a call for which there is no flag against waiting on a listener in blocking mode. Only where a client is
+/// there it is in the other mode, for this one call: another process may take the client first.
+fn without_waiting(socket: c_int, attempt: impl FnOnce() -> Result<c_int>) -> Result<c_int> {
+    // Of what does not listen the call says so at once.
+    if fd::socket_option(socket, libc::SO_ACCEPTCONN)? == 0 {
+        return attempt();
+    }
+    stream::would_wait(socket, libc::POLLIN)?;
+    fd::set_mode(socket, true);
+    let done = attempt();
+    fd::set_mode(socket, false);
+    done
 }
 
 pub(crate) fn shutdown(socket: c_int, how: c_int) -> Result<()> {

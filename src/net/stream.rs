@@ -43,7 +43,7 @@ pub(crate) fn asked(length: usize, flags: c_int) -> usize {
 
 /// A caller's flags, with those under which a call neither waits nor raises SIGPIPE.
 #[inline(always)]
-pub(super) fn quiet(flags: c_int) -> c_int {
+pub(crate) fn quiet(flags: c_int) -> c_int {
     flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL
 }
 

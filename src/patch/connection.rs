@@ -12,24 +12,16 @@ use crate::sys::{errno, fd};
 use libc::{sockaddr, socklen_t};
 use std::ffi::c_int;
 
-/// Puts a socket into one mode or the other.
-fn set_mode(socket: c_int, nonblocking: bool) {
-    let mut value = c_int::from(nonblocking);
-    let value: *mut c_int = &mut value;
-    // SAFETY: a number, as FIONBIO wants it.
-    unsafe { libc::ioctl(socket, libc::FIONBIO, value) };
-}
-
 /// Begins a connection without waiting for it. connect(2) has no flag for that, so that the socket is in
 /// non-blocking mode meanwhile: for one system call, in which it is nobody's connection yet.
 ///
 /// # Safety
 /// As connect(2).
 unsafe fn begin(socket: c_int, address: *const sockaddr, length: socklen_t) -> Result<isize> {
-    set_mode(socket, true);
+    fd::set_mode(socket, true);
     // SAFETY: the caller vouches for the address.
     let begun = result(unsafe { originals::connect(socket, address, length) } as isize);
-    set_mode(socket, false);
+    fd::set_mode(socket, false);
     begun
 }
 

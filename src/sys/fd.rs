@@ -53,6 +53,18 @@ pub(crate) fn socket_option(fd: c_int, option: c_int) -> Result<c_int> {
     Ok(value)
 }
 
+/// Whether close(2) may wait for what was sent to arrive.
+pub(crate) fn lingers(socket: c_int) -> bool {
+    let mut value = libc::linger { l_onoff: 0, l_linger: 0 };
+    let mut length = size_of::<libc::linger>() as libc::socklen_t;
+    // SAFETY: a place for the answer, and its size.
+    let asked = unsafe {
+        let value: *mut libc::linger = &mut value;
+        libc::getsockopt(socket, libc::SOL_SOCKET, libc::SO_LINGER, value.cast(), &mut length)
+    };
+    asked == 0 && value.l_onoff != 0 && value.l_linger != 0
+}
+
 fn is_file(fd: c_int) -> Result<bool> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: a valid place for the answer.
@@ -86,6 +98,14 @@ pub(crate) fn set_nonblocking(fd: c_int) -> Result<()> {
         super::retry(|| unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
     }
     Ok(())
+}
+
+/// Puts a socket into non-blocking mode, or into the other.
+pub(crate) fn set_mode(socket: c_int, nonblocking: bool) {
+    let mut value = c_int::from(nonblocking);
+    let value: *mut c_int = &mut value;
+    // SAFETY: a number, as FIONBIO wants it.
+    unsafe { libc::ioctl(socket, libc::FIONBIO, value) };
 }
 
 /// A duplicate that is closed on exec, at the lowest free number from `least` on.

@@ -2,6 +2,7 @@
 //!
 //! All are of the stable ABI, or have had one form since 3.8 (docs.python.org, C API reference).
 
+use super::buffer::Buffer;
 use super::chunk::Allocator;
 use super::class::Spec;
 use crate::error::{Error, Result};
@@ -144,6 +145,13 @@ api! {
         arena_set = c"PyObject_SetArenaAllocator": fn(*const Allocator);
         interpreter = c"PyInterpreterState_Get" | c"_PyInterpreterState_Get": fn() -> *mut c_void;
         main_interpreter = c"PyInterpreterState_Main": fn() -> *mut c_void;
+        bytes_from = c"PyBytes_FromStringAndSize": fn(*const c_char, isize) -> *mut Object;
+        bytes_place = c"PyBytes_AsString": fn(*mut Object) -> *mut c_char;
+        bytes_resize = c"_PyBytes_Resize": fn(*mut *mut Object, isize) -> c_int;
+        buffer_get = c"PyObject_GetBuffer": fn(*mut Object, *mut Buffer, c_int) -> c_int;
+        buffer_release = c"PyBuffer_Release": fn(*mut Buffer);
+        path_from = c"PyUnicode_DecodeFSDefaultAndSize": fn(*const c_char, isize) -> *mut Object;
+        import = c"PyImport_ImportModule": fn(*const c_char) -> *mut Object;
     }
     objects {
         none = c"_Py_NoneStruct";
@@ -154,6 +162,7 @@ api! {
         base_exception = c"PyExc_BaseException";
         memory_error = c"PyExc_MemoryError";
         os_error = c"PyExc_OSError";
+        overflow_error = c"PyExc_OverflowError";
         runtime_error = c"PyExc_RuntimeError";
         system_error = c"PyExc_SystemError";
         type_error = c"PyExc_TypeError";

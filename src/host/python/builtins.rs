@@ -4,6 +4,10 @@
 //! the hub itself has to wait.
 
 use super::api::{self, Api, FastCall, Method, Object, METH_FASTCALL};
+use super::sockets::{
+    accept, adopt, close, doubt, recv, recv_into, send, sendall, shutdown, wait_fd,
+};
+use super::streams::{Patience, Place};
 use super::threads::Call;
 use super::waits::{self, Python, Raised};
 use super::{alarms, beneath, census, class, patching, state, threads};
@@ -11,7 +15,7 @@ use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::slab::Id;
-use std::ffi::CStr;
+use std::ffi::{c_int, CStr};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 
@@ -51,8 +55,46 @@ pub(super) unsafe fn called(
     }
 }
 
+impl<'call> Arguments<'call> {
+    pub(super) fn api(&self) -> &'call Api {
+        self.0
+    }
+
+    /// A descriptor, and the socket's timeout.
+    pub(super) fn place(&self, descriptor: usize, timeout: usize) -> Python<Place> {
+        let fd = self.flags(descriptor)?;
+        let patience = match self.is_none(timeout) {
+            true => Patience::Endless,
+            false => match self.seconds(timeout)? {
+                seconds if seconds > 0.0 => Patience::Limited(seconds),
+                _ => Patience::None,
+            },
+        };
+        Ok(Place::new(fd, patience))
+    }
+
+    /// A C int: flags, events, a descriptor.
+    pub(super) fn flags(&self, place: usize) -> Python<c_int> {
+        // SAFETY: called by Python, with the state attached.
+        let value = self.unless_raised(unsafe { (self.0.size_as)(self.at(place)) })?;
+        let too_large = |_| self.fails(self.0.overflow_error, c"no C int is so large");
+        c_int::try_from(value).map_err(too_large)
+    }
+
+    pub(super) fn size(&self, place: usize, negative: &CStr) -> Python<usize> {
+        // SAFETY: as above.
+        let size = self.unless_raised(unsafe { (self.0.size_as)(self.at(place)) })?;
+        usize::try_from(size).map_err(|_| self.fails(self.0.value_error, negative))
+    }
+
+    pub(super) fn raise(&self, error: Error) -> Raised {
+        // SAFETY: as above.
+        unsafe { waits::raise(self.0, error) }
+    }
+}
+
 impl Arguments<'_> {
-    fn at(&self, place: usize) -> *mut Object {
+    pub(super) fn at(&self, place: usize) -> *mut Object {
         self.1.get(place).copied().unwrap_or(ptr::null_mut())
     }
 
@@ -147,12 +189,12 @@ impl Arguments<'_> {
         Ok(unsafe { (self.0.bool_from)(value.into()) })
     }
 
-    fn int(&self, value: u64) -> Answer {
+    pub(super) fn int(&self, value: u64) -> Answer {
         // SAFETY: as above.
         Ok(unsafe { (self.0.int_from)(value) })
     }
 
-    fn of<T>(&self, done: Result<T>) -> Python<T> {
+    pub(super) fn of<T>(&self, done: Result<T>) -> Python<T> {
         // SAFETY: as above.
         done.map_err(|error| unsafe { waits::raise(self.0, error) })
     }
@@ -362,6 +404,16 @@ table! {
     unpatch(0..=0) "unpatch()\n--\n\nTakes that back.";
     turn(0..=0) "turn()\n--\n\nRuns the hub once, without waiting. The seconds until it must be run again at the latest; None for never.";
     census(0..=0) "census()\n--\n\nFor every green thread of the process: its id, its thread object, its frame, and what it does.";
+    recv(4..=4) "recv(fd, size, flags, timeout)\n--\n\nReceives from a socket.";
+    recv_into(5..=5) "recv_into(fd, buffer, size, flags, timeout)\n--\n\nReceives into a buffer; a size of 0 is all of it.";
+    send(4..=4) "send(fd, data, flags, timeout)\n--\n\nSends what a socket takes; how much that was.";
+    sendall(4..=4) "sendall(fd, data, flags, timeout)\n--\n\nSends everything.";
+    accept(2..=2) "accept(fd, timeout)\n--\n\nAccepts a connection: its descriptor, and its address or None.";
+    wait_fd(2..=3) "wait_fd(fd, events, timeout=None)\n--\n\nWaits for events of poll(2): those that have come, 0 when the time is over.";
+    adopt(1..=1) "adopt(fd)\n--\n\nThe descriptor is new: what is known of its number is another's.";
+    doubt(1..=1) "doubt(fd)\n--\n\nThe descriptor may be new.";
+    shutdown(2..=2) "shutdown(fd, how)\n--\n\nShuts a socket down, and tells who waits for it.";
+    close(1..=1) "close(fd)\n--\n\nCloses a descriptor: who waits for it gets an error.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
 

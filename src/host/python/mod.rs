@@ -17,17 +17,25 @@
 //! * `alarms` — the same exception, at a time.
 //! * `census` — all of them, with what each does.
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
+//! * `streams` — sockets and other descriptors, waited for with the state attached.
+//! * `sockets` — the builtin functions for them.
+//! * `buffer` — the bytes of an object.
+//! * `address` — a socket's address as Python has it.
 //! * `builtins` — the functions as Python sees them.
 
+mod address;
 mod alarms;
 mod api;
 mod beneath;
+mod buffer;
 mod builtins;
 mod census;
 mod chunk;
 mod class;
 mod patching;
+mod sockets;
 mod state;
+mod streams;
 mod tasks;
 mod threads;
 mod waits;

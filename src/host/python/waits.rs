@@ -4,7 +4,7 @@ use super::api::{Api, Object};
 use super::threads::{current_state, record, record_of, Record};
 use super::{alarms, state};
 use crate::clock::{self, Nanos};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::hub::{self, Hub};
 use crate::slab::Id;
 use crate::thread::{Heed, Reason, State, Thread, Wake};
@@ -155,6 +155,56 @@ unsafe fn suspend(
                 Wake::Canceled => return Err(raise(api, Error::ECANCELED)),
                 Wake::Deadlock => return Err(raise(api, Error::EDEADLK)),
             }
+        }
+    }
+}
+
+/// Makes a call of the library's that may wait, with the state attached meanwhile: `operation` touches no code of
+/// Python's. What was thrown into the thread is raised, and handlers of signals run if it is a root, wherever that
+/// ended the wait; then the call is made again.
+///
+/// # Safety
+/// The calling thread's state is attached.
+#[inline(always)]
+pub(super) unsafe fn within<T>(
+    api: &Api,
+    mut operation: impl FnMut(&'static Hub, &'static Thread) -> Result<T>,
+) -> Python<Result<T>> {
+    // SAFETY: the caller vouches for the state.
+    let (hub, thread, record) = unsafe { waiter(api) }?;
+    loop {
+        let heeding = thread.root.get().then(|| hub.heed(thread, Heed::Every, 0));
+        hub.set_attached(current_state(api));
+        record.waits.set(true);
+        let done = operation(hub, thread);
+        record.waits.set(false);
+        hub.set_attached(ptr::null_mut());
+        drop(heeding);
+        match done {
+            // SAFETY: the thread's own state is attached again.
+            Err(Error::EINTR) => unsafe { interrupted(api, (hub, thread, record)) }?,
+            // SAFETY: as above.
+            Err(Error::ECANCELED) => unsafe {
+                raise_thrown(api, (hub, thread, record))?;
+                return Ok(done);
+            },
+            done => return Ok(done),
+        }
+    }
+}
+
+/// What has ended a wait is raised, if it is to be.
+///
+/// # Safety
+/// As above.
+#[cold]
+unsafe fn interrupted(api: &Api, found: (&Hub, &Thread, &Record)) -> Python<()> {
+    // SAFETY: the caller vouches for the state.
+    unsafe {
+        raise_thrown(api, found)?;
+        match found.1.root.get() && (api.check_signals)() != 0 {
+            true => Err(Raised),
+            false => Ok(()),
         }
     }
 }

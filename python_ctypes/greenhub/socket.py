@@ -1,0 +1,288 @@
+"""Sockets that let other green threads run while they wait, in a program that patches nothing.
+
+What `greenhub.listen` and `greenhub.connect` give. A `socket` is one of the standard library's: an
+instance, with the same methods, errors and timeouts. Those that wait are the library's own, which
+costs less than what `monkey_patch` does beneath the standard library's.
+
+Constants and the rest of the standard library's names are here as well.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as _standard
+from errno import EAGAIN, ECONNRESET, EINPROGRESS, EISCONN
+from select import POLLIN, POLLOUT
+from socket import *  # noqa: F403
+from time import monotonic
+from types import FunctionType
+from typing import Any, Callable, TypeVar
+
+from . import _core, tpool
+
+__all__ = [
+    "create_connection",
+    "create_server",
+    "fromfd",
+    "getaddrinfo",
+    "socket",
+    "socketpair",
+]
+
+T = TypeVar("T")
+
+_DONTWAIT = _standard.MSG_DONTWAIT
+_IP = (_standard.AF_INET, _standard.AF_INET6)
+#: Between two tries where no event tells when there is room: in seconds.
+_SHORTEST, _LONGEST = 50e-6, 32e-3
+
+
+class Limit:
+    """How long one call may take, in however many steps."""
+
+    __slots__ = ("_deadline", "_seconds")
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._deadline = None if seconds is None else monotonic() + seconds
+
+    def wait(self, fd: int, events: int) -> None:
+        """Waits for the descriptor.
+
+        :raises socket.timeout: the time is over.
+        """
+        if not _core.wait_fd(fd, events, self.left()):
+            raise _standard.timeout("timed out")
+
+    def left(self) -> float | None:
+        """What is left of the time."""
+        return None if self._deadline is None else max(0.0, self._deadline - monotonic())
+
+
+class socket(_standard.socket):
+    """A socket of the standard library's, whose methods suspend the green thread that waits.
+
+    The constructor, and whatever is not said here, is `socket.socket`'s: timeouts, blocking mode,
+    `makefile`, `detach`, `dup`, the context manager. `accept` gives a socket of this class.
+
+    Any number of green threads of one OS thread may use one at a time; they get what comes in the
+    order in which they came. Who closes it ends the waits of the others with EBADF. A wait ends
+    with exactly the exception of a `kill` or a `Timeout`.
+
+    Without `monkey_patch` these still block the OS thread: name lookups of `bind`, and `close` of a
+    socket that lingers.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
+    ) -> None:
+        super().__init__(family, type, proto, fileno)
+        # The standard library's close, or the garbage collector's, tells nobody.
+        if fileno is None:
+            _core.adopt(self.fileno())
+        else:
+            _core.doubt(self.fileno())
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """`socket.socket.recv`."""
+        return _core.recv(self.fileno(), bufsize, flags, self.gettimeout())
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """`socket.socket.recv_into`."""
+        return _core.recv_into(self.fileno(), buffer, nbytes, flags, self.gettimeout())
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """`socket.socket.send`."""
+        return _core.send(self.fileno(), data, flags, self.gettimeout())
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """`socket.socket.sendall`."""
+        _core.sendall(self.fileno(), data, flags, self.gettimeout())
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """`socket.socket.recvfrom`."""
+        call = super().recvfrom
+        return self._call(POLLIN, flags, lambda flags: call(bufsize, flags))
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """`socket.socket.recvfrom_into`."""
+        call = super().recvfrom_into
+        return self._call(POLLIN, flags, lambda flags: call(buffer, nbytes, flags))
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        """`socket.socket.recvmsg`."""
+        call = super().recvmsg
+        return self._call(POLLIN, flags, lambda flags: call(bufsize, ancbufsize, flags))
+
+    def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        """`socket.socket.recvmsg_into`."""
+        call = super().recvmsg_into
+        return self._call(POLLIN, flags, lambda flags: call(buffers, ancbufsize, flags))
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """`socket.socket.sendto`."""
+        if len(rest) not in (1, 2):
+            raise TypeError("sendto() takes 2 or 3 arguments (%d given)" % (len(rest) + 1))
+        flags, address = (0, *rest)[-2:]
+        address = self._resolved(address)
+        call = super().sendto
+        return self._call(POLLOUT, flags, lambda flags: call(data, flags, address))
+
+    def sendmsg(
+        self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /
+    ) -> int:
+        """`socket.socket.sendmsg`."""
+        call = super().sendmsg
+        address = address if address is None else self._resolved(address)
+        return self._call(POLLOUT, flags, lambda flags: call(buffers, ancdata, flags, address))
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """`socket.socket.sendfile`, by way of `send`: sendfile(2) would wait in the kernel."""
+        send: Callable[..., int] = self._sendfile_use_send  # type: ignore[attr-defined]
+        return send(file, offset, count)
+
+    def accept(self) -> tuple[socket, Any]:
+        """`socket.socket.accept`."""
+        fd, address = _core.accept(self.fileno(), self.gettimeout())
+        try:
+            accepted = socket(self.family, self.type, self.proto, fd)
+        except BaseException:
+            _core.close(fd)
+            raise
+        if _standard.getdefaulttimeout() is None and self.gettimeout():
+            accepted.setblocking(True)
+        return accepted, accepted.getpeername() if address is None else address
+
+    def connect(self, address: Any, /) -> None:
+        """`socket.socket.connect`."""
+        timeout = self.gettimeout()
+        address = self._resolved(address)
+        if timeout == 0:
+            super().connect(address)
+            return
+        error = self._connected(address, timeout)
+        if error:
+            raise _error(error)
+
+    def connect_ex(self, address: Any, /) -> int:
+        """`socket.socket.connect_ex`."""
+        timeout = self.gettimeout()
+        address = self._resolved(address)
+        if timeout == 0:
+            return super().connect_ex(address)
+        try:
+            return self._connected(address, timeout)
+        except _standard.timeout:
+            # As the standard library has it.
+            return EAGAIN
+
+    def shutdown(self, how: int, /) -> None:
+        """`socket.socket.shutdown`."""
+        _core.shutdown(self.fileno(), how)
+
+    def _real_close(self, _ss: Any = None) -> None:
+        fd = self.detach()
+        if fd >= 0:
+            try:
+                _core.close(fd)
+            except OSError as error:
+                # As the standard library has it: the peer may have closed first.
+                if error.errno != ECONNRESET:
+                    raise
+
+    def _call(self, events: int, flags: int, call: Callable[[int], T]) -> T:
+        """Makes a call of the standard library's when it need not wait."""
+        timeout = self.gettimeout()
+        if timeout == 0 or flags & _DONTWAIT:
+            return call(flags)
+        limit = Limit(timeout)
+        if timeout is not None:
+            # With a timeout the standard library asks first, and would wait there.
+            limit.wait(self.fileno(), events)
+        while True:
+            try:
+                return call(flags | _DONTWAIT)
+            except BlockingIOError:
+                limit.wait(self.fileno(), events)
+
+    def _connected(self, address: Any, timeout: float | None) -> int:
+        """Connects within the time, and gives the errno."""
+        limit = Limit(timeout)
+        error = self._begin(address, timeout)
+        pause = _SHORTEST
+        while error == EAGAIN:
+            # The backlog of a Unix socket is full.
+            left = limit.left()
+            if left == 0:
+                raise _standard.timeout("timed out")
+            _core.sleep(pause if left is None else min(pause, left))
+            pause = min(2 * pause, _LONGEST)
+            error = self._begin(address, timeout)
+        if error == EINPROGRESS:
+            limit.wait(self.fileno(), POLLOUT)
+            error = self.getsockopt(_standard.SOL_SOCKET, _standard.SO_ERROR)
+        return 0 if error == EISCONN else error
+
+    def _begin(self, address: Any, timeout: float | None) -> int:
+        # The standard library would wait; connect(2) has no flag against that.
+        super().settimeout(0)
+        try:
+            return super().connect_ex(address)
+        finally:
+            if self.fileno() >= 0:
+                super().settimeout(timeout)
+
+    def _resolved(self, address: Any) -> Any:
+        """The address with a number in place of a name, which the standard library would look up
+        with the OS thread."""
+        if self.family not in _IP or not isinstance(address, tuple) or len(address) < 2:
+            return address
+        host = address[0]
+        if not isinstance(host, str) or host in ("", "<broadcast>") or _is_number(host):
+            return address
+        found = getaddrinfo(host, None, self.family, _standard.SOCK_DGRAM)
+        numeric: tuple[Any, ...] = found[0][4]
+        # A scope that the name has brings its number along.
+        scope = numeric[2:] if len(address) == 2 else address[2:]
+        return (numeric[0], address[1], *scope)
+
+
+def _is_number(host: str) -> bool:
+    for family in _IP:
+        try:
+            _standard.inet_pton(family, host)
+            return True
+        except (OSError, ValueError):
+            pass
+    return False
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
+    """`socket.getaddrinfo`, for a name in an OS thread of `tpool`. Suspends then."""
+    if host is None or (isinstance(host, str) and _is_number(host)):
+        return _standard.getaddrinfo(host, port, *args, **kwargs)
+    found: list[Any] = tpool.execute(_standard.getaddrinfo, host, port, *args, **kwargs)
+    return found
+
+
+def _ours(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the standard library's that makes sockets, with ours in place of its own."""
+    code: FunctionType = function  # type: ignore[assignment]
+    names = {**vars(_standard), "socket": socket, "getaddrinfo": getaddrinfo}
+    made = FunctionType(code.__code__, names, code.__name__, code.__defaults__, code.__closure__)
+    made.__kwdefaults__ = code.__kwdefaults__
+    made.__doc__ = "`socket.%s`, with sockets of this module." % code.__name__
+    made.__module__ = __name__
+    return made
+
+
+create_connection = _ours(_standard.create_connection)
+create_server = _ours(_standard.create_server)
+fromfd = _ours(_standard.fromfd)
+socketpair = _ours(_standard.socketpair)
