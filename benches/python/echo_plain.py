@@ -17,11 +17,15 @@ def compute():
 
 
 def echo(connection):
-    while True:
-        data = connection.recv(1024)
-        if not data:
-            return
-        connection.sendall(data)
+    try:
+        while True:
+            data = connection.recv(1024)
+            if not data:
+                return
+            connection.sendall(data)
+    except ConnectionResetError:
+        # How the load ends.
+        return
 
 
 def serve(listener):

@@ -111,6 +111,10 @@ doubt: Callable[[int], None] = _functions["doubt"]
 #: ``shutdown(fd, how)``: as `socket.shutdown`. Who waits for the socket looks again.
 shutdown: Callable[[int, int], None] = _functions["shutdown"]
 
+#: ``socket_methods(class, offset)``: methods by their names, for a class that is derived from
+#: `socket.socket`, of which an object has its fields at this offset.
+socket_methods: Callable[[type, int], dict[str, Callable[..., Any]]] = _functions["socket_methods"]
+
 #: ``close(fd)``: who waits for the descriptor gets EBADF.
 close: Callable[[int], None] = _functions["close"]
 

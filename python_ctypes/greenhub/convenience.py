@@ -11,7 +11,7 @@ import ssl
 from functools import partial
 from typing import Any, Callable
 
-from . import socket
+from . import _tls, socket
 from .greenpool import GreenPool
 from .greenthread import GreenThread, getcurrent, sleep
 
@@ -145,7 +145,7 @@ def _handled(server: GreenThread[Any], connection: Any, thread: GreenThread[Any]
 
 
 def wrap_ssl(
-    sock: socket.socket,
+    sock: Any,
     keyfile: str | None = None,
     certfile: str | None = None,
     server_side: bool = False,
@@ -160,6 +160,8 @@ def wrap_ssl(
 ) -> ssl.SSLSocket:
     """TLS over a socket.
 
+    :param sock: one of `greenhub.socket`, with which TLS suspends in a program that patches nothing
+        as well, or one of the standard library's.
     :param cert_reqs: what is demanded of the other side's certificate. ``CERT_NONE`` is the
         default, as it is in eventlet, and means that anybody may be at the other end.
     :param ca_certs: a file of authorities; those of the system if None, and a certificate is
@@ -190,10 +192,12 @@ def wrap_ssl(
             ssl_context.load_cert_chain(certfile, keyfile)
         if ciphers is not None:
             ssl_context.set_ciphers(ciphers)
-    return ssl_context.wrap_socket(
-        sock,
-        server_side=server_side,
-        do_handshake_on_connect=do_handshake_on_connect,
-        suppress_ragged_eofs=suppress_ragged_eofs,
-        server_hostname=server_hostname,
-    )
+    options: dict[str, Any] = {
+        "server_side": server_side,
+        "do_handshake_on_connect": do_handshake_on_connect,
+        "suppress_ragged_eofs": suppress_ragged_eofs,
+        "server_hostname": server_hostname,
+    }
+    if isinstance(sock, socket.socket):
+        return _tls.wrapped(sock, ssl_context, **options)
+    return ssl_context.wrap_socket(sock, **options)

@@ -9,6 +9,7 @@ Constants and the rest of the standard library's names are here as well.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket as _standard
 from errno import EAGAIN, ECONNRESET, EINPROGRESS, EISCONN
@@ -40,11 +41,11 @@ _SHORTEST, _LONGEST = 50e-6, 32e-3
 class Limit:
     """How long one call may take, in however many steps."""
 
-    __slots__ = ("_deadline", "_seconds")
+    __slots__ = ("_deadline", "_text")
 
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float | None, text: str = "timed out") -> None:
         self._deadline = None if seconds is None else monotonic() + seconds
+        self._text = text
 
     def wait(self, fd: int, events: int) -> None:
         """Waits for the descriptor.
@@ -52,11 +53,15 @@ class Limit:
         :raises socket.timeout: the time is over.
         """
         if not _core.wait_fd(fd, events, self.left()):
-            raise _standard.timeout("timed out")
+            raise self.over()
 
     def left(self) -> float | None:
         """What is left of the time."""
         return None if self._deadline is None else max(0.0, self._deadline - monotonic())
+
+    def over(self) -> OSError:
+        """What is raised then."""
+        return _standard.timeout(self._text)
 
 
 class socket(_standard.socket):
@@ -210,29 +215,29 @@ class socket(_standard.socket):
     def _connected(self, address: Any, timeout: float | None) -> int:
         """Connects within the time, and gives the errno."""
         limit = Limit(timeout)
-        error = self._begin(address, timeout)
+        error = self._begin(address)
         pause = _SHORTEST
         while error == EAGAIN:
             # The backlog of a Unix socket is full.
             left = limit.left()
             if left == 0:
-                raise _standard.timeout("timed out")
+                raise limit.over()
             _core.sleep(pause if left is None else min(pause, left))
             pause = min(2 * pause, _LONGEST)
-            error = self._begin(address, timeout)
+            error = self._begin(address)
         if error == EINPROGRESS:
             limit.wait(self.fileno(), POLLOUT)
             error = self.getsockopt(_standard.SOL_SOCKET, _standard.SO_ERROR)
         return 0 if error == EISCONN else error
 
-    def _begin(self, address: Any, timeout: float | None) -> int:
+    def _begin(self, address: Any) -> int:
         # The standard library would wait; connect(2) has no flag against that.
+        timeout = super().gettimeout()
         super().settimeout(0)
         try:
             return super().connect_ex(address)
         finally:
-            if self.fileno() >= 0:
-                super().settimeout(timeout)
+            super().settimeout(timeout)
 
     def _resolved(self, address: Any) -> Any:
         """The address with a number in place of a name, which the standard library would look up
@@ -247,6 +252,46 @@ class socket(_standard.socket):
         # A scope that the name has brings its number along.
         scope = numeric[2:] if len(address) == 2 else address[2:]
         return (numeric[0], address[1], *scope)
+
+
+class _Fields(ctypes.Structure):
+    """What an object of the standard library's has behind its head."""
+
+    _fields_ = [
+        ("fd", ctypes.c_int),
+        ("family", ctypes.c_int),
+        ("type", ctypes.c_int),
+        ("proto", ctypes.c_int),
+        ("errorhandler", ctypes.c_void_p),
+        ("timeout", ctypes.c_int64),
+    ]
+
+
+def _has_fields(head: int) -> bool:
+    """Whether an object of this interpreter's has them."""
+    with _standard.socket(_standard.AF_UNIX, _standard.SOCK_DGRAM) as probe:
+        if type(probe).__basicsize__ < head + ctypes.sizeof(_Fields):
+            return False
+        fields = _Fields.from_address(id(probe) + head)
+        for timeout in (12.5, 0.0, None):
+            probe.settimeout(timeout)
+            found = (fields.fd, fields.family, fields.type, fields.proto)
+            if found != (probe.fileno(), probe.family, probe.type, probe.proto):
+                return False
+            if max(fields.timeout, -1) != (-1 if timeout is None else int(timeout * 10**9)):
+                return False
+    return fields.fd == -1
+
+
+def _quicken(head: int) -> None:
+    """Has the methods that are called most be the library's own, which look into the object
+    instead of asking it. Where it looks otherwise those above remain."""
+    if _has_fields(head):
+        for name, method in _core.socket_methods(socket, head).items():
+            setattr(socket, name, method)
+
+
+_quicken(object.__basicsize__)
 
 
 def _is_number(host: str) -> bool:

@@ -113,6 +113,7 @@ api! {
         untrack = c"PyObject_GC_UnTrack": fn(*mut Object);
         clear_weak_references = c"PyObject_ClearWeakRefs": fn(*mut Object);
         new_function = c"PyCFunction_NewEx": fn(*const Method, *mut Object, *mut Object) -> *mut Object;
+        new_method = c"PyDescr_NewMethod": fn(*mut Object, *const Method) -> *mut Object;
         bool_from = c"PyBool_FromLong": fn(c_long) -> *mut Object;
         int_from = c"PyLong_FromUnsignedLongLong": fn(c_ulonglong) -> *mut Object;
         int_as = c"PyLong_AsUnsignedLongLong": fn(*mut Object) -> c_ulonglong;

@@ -4,6 +4,7 @@
 //! the hub itself has to wait.
 
 use super::api::{self, Api, FastCall, Method, Object, METH_FASTCALL};
+use super::methods::socket_methods;
 use super::sockets::{
     accept, adopt, close, doubt, recv, recv_into, send, sendall, shutdown, wait_fd,
 };
@@ -19,9 +20,9 @@ use std::ffi::{c_int, CStr};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 
-/// The arguments of one call.
+/// The arguments of one call, and the object whose method it is, if it is one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arguments<'call>(pub(super) &'call Api, &'call [*mut Object]);
+pub(super) struct Arguments<'call>(pub(super) &'call Api, &'call [*mut Object], *mut Object);
 
 pub(super) type Answer = Python<*mut Object>;
 
@@ -30,7 +31,9 @@ pub(super) type Answer = Python<*mut Object>;
 ///
 /// # Safety
 /// `arguments` has `count` entries; the calling thread's state is attached.
+#[inline(always)]
 pub(super) unsafe fn called(
+    owner: *mut Object,
     arguments: *const *mut Object,
     count: isize,
     range: std::ops::RangeInclusive<usize>,
@@ -47,7 +50,7 @@ pub(super) unsafe fn called(
         // SAFETY: the caller vouches for the state.
         return unsafe { api.raise(api.type_error, c"a wrong number of arguments") };
     }
-    match catch_unwind(AssertUnwindSafe(|| body(Arguments(api, given)))) {
+    match catch_unwind(AssertUnwindSafe(|| body(Arguments(api, given, owner)))) {
         Ok(Ok(answer)) => answer,
         Ok(Err(Raised)) => ptr::null_mut(),
         // SAFETY: as above.
@@ -60,13 +63,23 @@ impl<'call> Arguments<'call> {
         self.0
     }
 
+    /// Whose method it is.
+    pub(super) fn owner(&self) -> *mut Object {
+        self.2
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.1.len()
+    }
+
     /// A descriptor, and the socket's timeout.
     pub(super) fn place(&self, descriptor: usize, timeout: usize) -> Python<Place> {
         let fd = self.flags(descriptor)?;
         let patience = match self.is_none(timeout) {
             true => Patience::Endless,
             false => match self.seconds(timeout)? {
-                seconds if seconds > 0.0 => Patience::Limited(seconds),
+                seconds if seconds > 0.0 => Patience::Limited(waits::nanoseconds(seconds)),
                 _ => Patience::None,
             },
         };
@@ -361,18 +374,18 @@ fn end(given: Arguments<'_>) -> Answer {
     given.none()
 }
 
-macro_rules! table {
-    ($($name:ident($range:expr) $doc:literal;)*) => {
-        const METHODS: &[Method] = &[$({
+macro_rules! methods_of {
+    ($table:ident: $($name:ident($range:expr) $doc:literal;)*) => {
+        const $table: &[Method] = &[$({
             /// # Safety
             /// As CPython calls a function of METH_FASTCALL.
             unsafe extern "C" fn entry(
-                _module: *mut Object,
+                owner: *mut Object,
                 arguments: *const *mut Object,
                 count: isize,
             ) -> *mut Object {
                 // SAFETY: CPython passes an array, with the state of the calling thread attached.
-                unsafe { called(arguments, count, $range, $name) }
+                unsafe { called(owner, arguments, count, $range, $name) }
             }
             let function: FastCall = entry;
             Method {
@@ -385,7 +398,10 @@ macro_rules! table {
     };
 }
 
-table! {
+pub(super) use methods_of;
+
+methods_of! {
+    FUNCTIONS:
     spawn(4..=4) "spawn(thread, function, args, kwargs)\n--\n\nMakes a green thread, and gives its id.";
     current(0..=0) "current()\n--\n\nThe thread object of the running green thread, None in a root that has set none.";
     set_current(1..=1) "set_current(thread)\n--\n\nWhat current() gives from now on.";
@@ -413,6 +429,7 @@ table! {
     adopt(1..=1) "adopt(fd)\n--\n\nThe descriptor is new: what is known of its number is another's.";
     doubt(1..=1) "doubt(fd)\n--\n\nThe descriptor may be new.";
     shutdown(2..=2) "shutdown(fd, how)\n--\n\nShuts a socket down, and tells who waits for it.";
+    socket_methods(2..=2) "socket_methods(class, offset)\n--\n\nThe methods of a class of sockets whose fields begin there: a dict.";
     close(1..=1) "close(fd)\n--\n\nCloses a descriptor: who waits for it gets an error.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
@@ -424,12 +441,29 @@ table! {
 pub(super) unsafe fn table(api: &Api) -> *mut Object {
     // SAFETY: the methods are static, as the interpreter wants them.
     unsafe {
+        dict_of(api, FUNCTIONS, |method| {
+            (api.new_function)(method, ptr::null_mut(), ptr::null_mut())
+        })
+    }
+}
+
+/// A new dict of what `make` makes of each.
+///
+/// # Safety
+/// As above.
+pub(super) unsafe fn dict_of(
+    api: &Api,
+    methods: &'static [Method],
+    make: impl Fn(&'static Method) -> *mut Object,
+) -> *mut Object {
+    // SAFETY: the caller vouches for the state.
+    unsafe {
         let dict = (api.dict_new)();
         if dict.is_null() {
             return dict;
         }
-        for method in METHODS {
-            let function = (api.new_function)(method, ptr::null_mut(), ptr::null_mut());
+        for method in methods {
+            let function = make(method);
             let failed = function.is_null() || (api.dict_set)(dict, method.name, function) != 0;
             if !function.is_null() {
                 (api.decref)(function);

@@ -19,6 +19,7 @@
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
 //! * `streams` — sockets and other descriptors, waited for with the state attached.
 //! * `sockets` — the builtin functions for them.
+//! * `methods` — those of them that are methods of a class of sockets.
 //! * `buffer` — the bytes of an object.
 //! * `address` — a socket's address as Python has it.
 //! * `builtins` — the functions as Python sees them.
@@ -32,6 +33,7 @@ mod builtins;
 mod census;
 mod chunk;
 mod class;
+mod methods;
 mod patching;
 mod sockets;
 mod state;

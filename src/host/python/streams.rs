@@ -7,7 +7,7 @@
 use super::api::{Api, Object};
 use super::builtins::Answer;
 use super::waits::{self, Python, Raised};
-use crate::clock::{Nanos, NEVER};
+use crate::clock::{self, Nanos, NEVER};
 use crate::error::Error;
 use crate::hub::{self, perform, perform_once, try_now, Direction};
 use crate::net::stream::{asked, is_immediate, quiet};
@@ -17,12 +17,11 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 /// How long a caller waits: `settimeout` of the standard library.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     /// Not at all.
     None,
-    /// Seconds.
-    Limited(f64),
+    Limited(Nanos),
     Endless,
 }
 
@@ -46,8 +45,8 @@ impl Place {
         match self.patience {
             Patience::None => 0,
             Patience::Endless => NEVER,
-            Patience::Limited(seconds) => {
-                let until = self.until.get().unwrap_or_else(|| waits::deadline(seconds));
+            Patience::Limited(span) => {
+                let until = self.until.get().unwrap_or_else(|| clock::after_ns(span));
                 self.until.set(Some(until));
                 until
             }

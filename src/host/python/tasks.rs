@@ -330,7 +330,7 @@ macro_rules! methods {
                     count: isize,
                 ) -> *mut Object {
                     // SAFETY: CPython passes an array, with the state of the calling thread attached.
-                    unsafe { called(arguments, count, $range, |given| $function(object, given)) }
+                    unsafe { called(object, arguments, count, $range, |given| $function(object, given)) }
                 }
                 let function: FastCall = entry;
                 Method {

@@ -209,10 +209,16 @@ unsafe fn interrupted(api: &Api, found: (&Hub, &Thread, &Record)) -> Python<()> 
     }
 }
 
-/// Seconds as Python has them, from now on.
+/// Seconds as Python has them.
+pub(super) fn nanoseconds(seconds: f64) -> Nanos {
+    // Saturates.
+    (seconds * 1e9) as i64
+}
+
+/// The same, from now on.
 pub(super) fn deadline(seconds: f64) -> Nanos {
-    // Saturates, as does the sum.
-    clock::after_ns((seconds * 1e9) as i64)
+    // The sum saturates, too.
+    clock::after_ns(nanoseconds(seconds))
 }
 
 /// Lets every ready thread run first if `seconds` is not more than 0, else suspends for so long.
