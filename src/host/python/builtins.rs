@@ -88,16 +88,24 @@ impl<'call> Arguments<'call> {
 
     /// A C int: flags, events, a descriptor.
     pub(super) fn flags(&self, place: usize) -> Python<c_int> {
-        // SAFETY: called by Python, with the state attached.
-        let value = self.unless_raised(unsafe { (self.0.size_as)(self.at(place)) })?;
+        let value = self.number(place)?;
         let too_large = |_| self.fails(self.0.overflow_error, c"no C int is so large");
         c_int::try_from(value).map_err(too_large)
     }
 
     pub(super) fn size(&self, place: usize, negative: &CStr) -> Python<usize> {
-        // SAFETY: as above.
-        let size = self.unless_raised(unsafe { (self.0.size_as)(self.at(place)) })?;
+        let size = self.number(place)?;
         usize::try_from(size).map_err(|_| self.fails(self.0.value_error, negative))
+    }
+
+    #[inline]
+    fn number(&self, place: usize) -> Python<i64> {
+        // SAFETY: called by Python, with the state attached.
+        match unsafe { (self.0.size_as)(self.at(place)) } {
+            // Also what is given where an exception is set, and only there it is worth the question.
+            -1 => self.unless_raised(-1),
+            number => Ok(number),
+        }
     }
 
     pub(super) fn raise(&self, error: Error) -> Raised {
@@ -300,11 +308,7 @@ fn cancel_timer(given: Arguments<'_>) -> Answer {
 }
 
 fn stack_size(given: Arguments<'_>) -> Answer {
-    // SAFETY: as above.
-    let size = unsafe { (given.0.size_as)(given.at(0)) };
-    let size = given.unless_raised(size)?;
-    let size = usize::try_from(size)
-        .map_err(|_| given.fails(given.0.value_error, c"less than nothing"))?;
+    let size = given.size(0, c"less than nothing")?;
     given.of(threads::set_stack_size(size))?;
     given.none()
 }
