@@ -74,17 +74,18 @@ unpatch: Callable[[], int] = _functions["unpatch"]
 #: nothing.
 at_end: Callable[[Callable[[], object] | None], None] = _functions["at_end"]
 
-# Each call on a descriptor is made at once if it can be, and else suspends until it can be made; for
-# `timeout` seconds at most, with None for as long as it takes, and 0 for not at all. Errors are
+# Each call on a descriptor is made at once if it can be, and else suspends until it can be made,
+# for `timeout` seconds at most, with None for as long as it takes, and 0 for not at all. Errors are
 # OSErrors by their number, `socket.timeout` when the time is over, BlockingIOError for a call that
-# would have had to wait and must not. Somebody who closes the descriptor ends the wait with EBADF.
+# would have had to wait and must not. Who closes the descriptor ends the wait with EBADF. Where
+# nothing is patched, what opens and closes descriptors by other ways says so: `adopt`, `doubt`.
 
 #: ``recv(fd, size, flags, timeout)``: what has come, b"" at the end. A thread that waits holds no
 #: buffer.
 recv: Callable[[int, int, int, float | None], bytes] = _functions["recv"]
 
-#: ``recv_into(fd, buffer, size, flags, timeout)``: into a writable buffer, of which a size of 0 takes
-#: all. Returns how many bytes have come.
+#: ``recv_into(fd, buffer, size, flags, timeout)``: into a writable buffer, of which a size of 0
+#: takes all. Returns how many bytes have come.
 recv_into: Callable[[int, Any, int, int, float | None], int] = _functions["recv_into"]
 
 #: ``send(fd, data, flags, timeout)``: returns how many bytes the socket has taken.
@@ -94,8 +95,8 @@ send: Callable[[int, Any, int, float | None], int] = _functions["send"]
 #: how much was sent.
 sendall: Callable[[int, Any, int, float | None], None] = _functions["sendall"]
 
-#: ``accept(fd, timeout)``: a descriptor in blocking mode, and the peer's address; None where only the
-#: standard library knows what that looks like. The listener may be in either mode, and keeps it.
+#: ``accept(fd, timeout)``: a descriptor in blocking mode, and the peer's address; None where only
+#: the standard library knows what that looks like. The listener keeps its mode, whichever it is.
 accept: Callable[[int, float | None], tuple[int, Any]] = _functions["accept"]
 
 #: ``wait_fd(fd, events, timeout=None)``: waits for events of poll(2), and returns those that have

@@ -75,32 +75,36 @@ class SSLSocket(ssl.SSLSocket, socket):
     keeps, is the one that was set.
     """
 
-    _timeout: float | None = None
-    _stepper: _Session | None = None
+    # Set by the standard library.
+    do_handshake_on_connect: bool
+    suppress_ragged_eofs: bool
+
+    _green_timeout: float | None = None
+    _green_session: _Session | None = None
 
     @property
     def _sslobj(self) -> Any:
-        return self._stepper
+        return self._green_session
 
     @_sslobj.setter
     def _sslobj(self, session: Any) -> None:
-        self._stepper = None if session is None else _Session(self, session)
+        self._green_session = None if session is None else _Session(self, session)
         if self.fileno() >= 0:
-            self._apply()
+            self._green_apply()
 
-    def _apply(self) -> None:
+    def _green_apply(self) -> None:
         """Sets what the descriptor itself is to do."""
-        super().settimeout(self._timeout if self._stepper is None else 0)
+        super().settimeout(self._green_timeout if self._green_session is None else 0)
 
     def settimeout(self, value: Any, /) -> None:
         """`socket.socket.settimeout`."""
         super().settimeout(value)
-        self._timeout = super().gettimeout()
-        self._apply()
+        self._green_timeout = super().gettimeout()
+        self._green_apply()
 
     def gettimeout(self) -> float | None:
         """`socket.socket.gettimeout`."""
-        return self._timeout
+        return self._green_timeout
 
     def setblocking(self, flag: bool, /) -> None:
         """`socket.socket.setblocking`."""
@@ -108,12 +112,12 @@ class SSLSocket(ssl.SSLSocket, socket):
 
     def getblocking(self) -> bool:
         """`socket.socket.getblocking`."""
-        return self._timeout != 0
+        return self._green_timeout != 0
 
     @property
-    def timeout(self) -> float | None:  # type: ignore[override]
+    def timeout(self) -> float | None:
         """`socket.socket.timeout`."""
-        return self._timeout
+        return self._green_timeout
 
     def accept(self) -> tuple[SSLSocket, Any]:
         """`ssl.SSLSocket.accept`."""

@@ -4,7 +4,7 @@ What `greenhub.listen` and `greenhub.connect` give. A `socket` is one of the sta
 instance, with the same methods, errors and timeouts. Those that wait are the library's own, which
 costs less than what `monkey_patch` does beneath the standard library's.
 
-Constants and the rest of the standard library's names are here as well.
+Constants and the rest of the standard library's names can be had from here as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 import socket as _standard
 from errno import EAGAIN, ECONNRESET, EINPROGRESS, EISCONN
 from select import POLLIN, POLLOUT
-from socket import *  # noqa: F403
 from time import monotonic
 from types import FunctionType
 from typing import Any, Callable, TypeVar
@@ -31,6 +30,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_standard, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_standard)})
+
 
 _DONTWAIT = _standard.MSG_DONTWAIT
 _IP = (_standard.AF_INET, _standard.AF_INET6)
@@ -109,39 +117,41 @@ class socket(_standard.socket):
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         """`socket.socket.recvfrom`."""
         call = super().recvfrom
-        return self._call(POLLIN, flags, lambda flags: call(bufsize, flags))
+        return self._green_call(POLLIN, flags, lambda flags: call(bufsize, flags))
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         """`socket.socket.recvfrom_into`."""
         call = super().recvfrom_into
-        return self._call(POLLIN, flags, lambda flags: call(buffer, nbytes, flags))
+        return self._green_call(POLLIN, flags, lambda flags: call(buffer, nbytes, flags))
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
         """`socket.socket.recvmsg`."""
         call = super().recvmsg
-        return self._call(POLLIN, flags, lambda flags: call(bufsize, ancbufsize, flags))
+        return self._green_call(POLLIN, flags, lambda flags: call(bufsize, ancbufsize, flags))
 
     def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
         """`socket.socket.recvmsg_into`."""
         call = super().recvmsg_into
-        return self._call(POLLIN, flags, lambda flags: call(buffers, ancbufsize, flags))
+        return self._green_call(POLLIN, flags, lambda flags: call(buffers, ancbufsize, flags))
 
     def sendto(self, data: Any, *rest: Any) -> int:
         """`socket.socket.sendto`."""
         if len(rest) not in (1, 2):
             raise TypeError("sendto() takes 2 or 3 arguments (%d given)" % (len(rest) + 1))
         flags, address = (0, *rest)[-2:]
-        address = self._resolved(address)
+        address = self._green_resolve(address)
         call = super().sendto
-        return self._call(POLLOUT, flags, lambda flags: call(data, flags, address))
+        return self._green_call(POLLOUT, flags, lambda flags: call(data, flags, address))
 
     def sendmsg(
         self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /
     ) -> int:
         """`socket.socket.sendmsg`."""
         call = super().sendmsg
-        address = address if address is None else self._resolved(address)
-        return self._call(POLLOUT, flags, lambda flags: call(buffers, ancdata, flags, address))
+        address = address if address is None else self._green_resolve(address)
+        return self._green_call(
+            POLLOUT, flags, lambda flags: call(buffers, ancdata, flags, address)
+        )
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """`socket.socket.sendfile`, by way of `send`: sendfile(2) would wait in the kernel."""
@@ -163,22 +173,22 @@ class socket(_standard.socket):
     def connect(self, address: Any, /) -> None:
         """`socket.socket.connect`."""
         timeout = self.gettimeout()
-        address = self._resolved(address)
+        address = self._green_resolve(address)
         if timeout == 0:
             super().connect(address)
             return
-        error = self._connected(address, timeout)
+        error = self._green_connect(address, timeout)
         if error:
             raise _error(error)
 
     def connect_ex(self, address: Any, /) -> int:
         """`socket.socket.connect_ex`."""
         timeout = self.gettimeout()
-        address = self._resolved(address)
+        address = self._green_resolve(address)
         if timeout == 0:
             return super().connect_ex(address)
         try:
-            return self._connected(address, timeout)
+            return self._green_connect(address, timeout)
         except _standard.timeout:
             # As the standard library has it.
             return EAGAIN
@@ -197,7 +207,7 @@ class socket(_standard.socket):
                 if error.errno != ECONNRESET:
                     raise
 
-    def _call(self, events: int, flags: int, call: Callable[[int], T]) -> T:
+    def _green_call(self, events: int, flags: int, call: Callable[[int], T]) -> T:
         """Makes a call of the standard library's when it need not wait."""
         timeout = self.gettimeout()
         if timeout == 0 or flags & _DONTWAIT:
@@ -212,10 +222,10 @@ class socket(_standard.socket):
             except BlockingIOError:
                 limit.wait(self.fileno(), events)
 
-    def _connected(self, address: Any, timeout: float | None) -> int:
+    def _green_connect(self, address: Any, timeout: float | None) -> int:
         """Connects within the time, and gives the errno."""
         limit = Limit(timeout)
-        error = self._begin(address)
+        error = self._green_begin(address)
         pause = _SHORTEST
         while error == EAGAIN:
             # The backlog of a Unix socket is full.
@@ -224,13 +234,13 @@ class socket(_standard.socket):
                 raise limit.over()
             _core.sleep(pause if left is None else min(pause, left))
             pause = min(2 * pause, _LONGEST)
-            error = self._begin(address)
+            error = self._green_begin(address)
         if error == EINPROGRESS:
             limit.wait(self.fileno(), POLLOUT)
             error = self.getsockopt(_standard.SOL_SOCKET, _standard.SO_ERROR)
         return 0 if error == EISCONN else error
 
-    def _begin(self, address: Any) -> int:
+    def _green_begin(self, address: Any) -> int:
         # The standard library would wait; connect(2) has no flag against that.
         timeout = super().gettimeout()
         super().settimeout(0)
@@ -239,7 +249,7 @@ class socket(_standard.socket):
         finally:
             super().settimeout(timeout)
 
-    def _resolved(self, address: Any) -> Any:
+    def _green_resolve(self, address: Any) -> Any:
         """The address with a number in place of a name, which the standard library would look up
         with the OS thread."""
         if self.family not in _IP or not isinstance(address, tuple) or len(address) < 2:
@@ -280,18 +290,20 @@ def _has_fields(head: int) -> bool:
                 return False
             if max(fields.timeout, -1) != (-1 if timeout is None else int(timeout * 10**9)):
                 return False
-    return fields.fd == -1
+    return bool(fields.fd == -1)
 
 
-def _quicken(head: int) -> None:
+def _quicken(head: int) -> dict[str, Any]:
     """Has the methods that are called most be the library's own, which look into the object
-    instead of asking it. Where it looks otherwise those above remain."""
-    if _has_fields(head):
-        for name, method in _core.socket_methods(socket, head).items():
-            setattr(socket, name, method)
+    instead of asking it. Where it looks otherwise those above remain. Gives what was replaced."""
+    methods = _core.socket_methods(socket, head) if _has_fields(head) else {}
+    replaced = {name: vars(socket)[name] for name in methods}
+    for name, method in methods.items():
+        setattr(socket, name, method)
+    return replaced
 
 
-_quicken(object.__basicsize__)
+_replaced = _quicken(object.__basicsize__)
 
 
 def _is_number(host: str) -> bool:

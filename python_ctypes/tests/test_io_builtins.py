@@ -15,7 +15,6 @@ from greenhub import socket as green_socket
 from greenhub.greenthread import sleep, spawn
 from greenhub.hubs import IOClosed, notify_close, trampoline
 from greenhub.timeout import Timeout
-
 from support import run_python
 
 PAIRS = ((socket.AF_UNIX, "unix"), (socket.AF_INET, "tcp"))
@@ -141,7 +140,12 @@ class Moving(unittest.TestCase):
         ):
             with self.assertRaises(ValueError):
                 _core.recv(*arguments)
-        for arguments in ((self.fd, "1", 0, None), ("x", 1, 0, None), (self.fd, 1), (self.fd, 1, 0, "x")):
+        for arguments in (
+            (self.fd, "1", 0, None),
+            ("x", 1, 0, None),
+            (self.fd, 1),
+            (self.fd, 1, 0, "x"),
+        ):
             with self.assertRaises(TypeError):
                 _core.recv(*arguments)
         with self.assertRaises(OverflowError):
