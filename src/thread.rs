@@ -87,6 +87,10 @@ impl Reason {
     }
 }
 
+/// Why a thread's suspending calls fail.
+const CANCELED: u8 = 1;
+const DISTURBED: u8 = 2;
+
 /// The longest name, in bytes.
 pub(crate) const MAX_NAME: usize = 63;
 
@@ -99,7 +103,7 @@ pub(crate) struct Thread {
     pub(crate) coroutine: Coroutine,
     pub(crate) state: Cell<State>,
     pub(crate) wake: Cell<Wake>,
-    pub(crate) canceled: Cell<bool>,
+    interrupted: Cell<u8>,
     pub(crate) masked: Cell<bool>,
     pub(crate) detached: Cell<bool>,
     /// Its code is what the OS thread runs outside of every other green thread. A green thread becomes one in
@@ -141,7 +145,7 @@ impl Thread {
             root: Cell::new(false),
             state: Cell::new(State::Parked),
             wake: Cell::new(Wake::Ready),
-            canceled: Cell::new(false),
+            interrupted: Cell::new(0),
             masked: Cell::new(false),
             detached: Cell::new(false),
             heeds: Cell::new(Heed::None),
@@ -173,7 +177,27 @@ impl Thread {
     /// Whether a suspending call must return `-ECANCELED`.
     #[inline]
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.canceled.get() && !self.masked.get()
+        self.interrupted.get() != 0 && !self.masked.get()
+    }
+
+    /// Whether `gh_cancel` was called, which nothing undoes.
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.interrupted.get() & CANCELED != 0
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.interrupted.set(self.interrupted.get() | CANCELED);
+    }
+
+    /// Whether a language runtime has something to raise in it: it is as good as cancelled until that was raised.
+    #[inline]
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.interrupted.get() & DISTURBED != 0
+    }
+
+    pub(crate) fn disturb(&self, is_disturbed: bool) {
+        let others = self.interrupted.get() & !DISTURBED;
+        self.interrupted.set(if is_disturbed { others | DISTURBED } else { others });
     }
 
     /// The name; empty for none. Read it before anybody can set it again.

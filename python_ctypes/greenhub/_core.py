@@ -59,6 +59,15 @@ throw_after: Callable[[float, BaseException], int] = _functions["throw_after"]
 #: ``cancel_timer(timer)``: False if it has fired.
 cancel_timer: Callable[[int], bool] = _functions["cancel_timer"]
 
+#: ``take_back(id, exception)``: undoes a `throw` of this instance that has not been raised yet: 1;
+#: 2 if a C library was told of it meanwhile, by an error of its call; 0 if it was raised, or the
+#: thread belongs to another OS thread.
+take_back: Callable[[int, BaseException], int] = _functions["take_back"]
+
+#: ``take_told()``: takes back from the calling thread what a C library was told of, and gives it;
+#: None for nothing.
+take_told: Callable[[], "BaseException | None"] = _functions["take_told"]
+
 #: ``stack_size(bytes)``: address space for the stacks of green threads to come, 0 for the default.
 stack_size: Callable[[int], None] = _functions["stack_size"]
 

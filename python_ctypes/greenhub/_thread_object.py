@@ -14,6 +14,25 @@ RUNNING = 1
 DONE = 2
 
 
+def told_instead(error: BaseException) -> BaseException:
+    """What a thread ends by that ``error`` has left.
+
+    A driver written in C that was told of a kill raises an error of its own. What was thrown is
+    still to be raised then, and stands for whatever `Exception` has left the thread since, as if
+    the driver's call had raised it: the other one is its ``__context__``. What is no `Exception` is
+    somebody's wish, and stays.
+    """
+    told = _core.take_told()
+    if told is None or not isinstance(error, Exception):
+        return error
+    try:
+        raise told.with_traceback(error.__traceback__)
+    except BaseException as raised:
+        # Without the frame of this function.
+        traceback = raised.__traceback__
+        return raised.with_traceback(None if traceback is None else traceback.tb_next)
+
+
 class _Link:
     """A function to be called at a thread's end. Compared by identity, unlike what it holds."""
 
@@ -220,6 +239,7 @@ class GreenThread(_core.Thread[T]):
             _failures.take(self)
 
     def _fail(self, error: BaseException) -> None:
+        error = told_instead(error)
         self._error = error
         # Without the frame of this module: it refers to the thread, which refers to the error.
         traceback = error.__traceback__

@@ -16,6 +16,8 @@ from time import monotonic
 from typing import Any, Callable
 
 from . import _core
+from ._exceptions import GreenletExit
+from ._thread_object import told_instead
 
 #: As the interpreter had it, for who wants an OS thread in spite of all.
 start_os_thread = _thread.start_new_thread
@@ -58,12 +60,12 @@ def hear() -> None:
 
 def _report(function: Callable[..., object]) -> None:
     """What `_thread` does with an exception that leaves a thread's function."""
-    kind, value, traceback = sys.exc_info()
-    if kind is SystemExit:
-        return
+    value = sys.exc_info()[1]
+    if value is not None:
+        value = told_instead(value)
     hook = getattr(sys, "unraisablehook", None)
-    if hook is not None and kind is not None:
-        hook(_Unraisable(kind, value, traceback, function))
+    if hook is not None and value is not None and not isinstance(value, (SystemExit, GreenletExit)):
+        hook(_Unraisable(type(value), value, value.__traceback__, function))
 
 
 class _Unraisable:

@@ -15,6 +15,11 @@ __all__ = ["Timeout", "is_timeout", "with_timeout", "wrap_is_timeout"]
 T = TypeVar("T")
 _MISSING: Any = object()
 
+# In place of a timer's number, which is never 0.
+_NO_TIMER = 0
+# What take_back says.
+_TOLD = 2
+
 
 class Timeout(BaseException):
     """Raises an exception in the thread that starts it, out of whatever it waits in by then.
@@ -30,6 +35,10 @@ class Timeout(BaseException):
     Not an `Exception`: ``except Exception`` within the block does not swallow it, and what is
     raised is exactly this instance, so that nested ones can be told apart with ``is``. A thread
     that computes without waiting is not interrupted.
+
+    A driver written in C that waits by itself fails with an error of its own when the time is over.
+    If that error, or another `Exception`, leaves the block, this instance is raised in its place,
+    with the error as its ``__context__``.
 
     Used by the thread that made it. `cancel` may be called from any OS thread.
     """
@@ -50,6 +59,9 @@ class Timeout(BaseException):
         self.seconds = seconds
         self.exception = exception
         self._timer: int | None = None
+        # Whom it is raised in, and what: None for this instance, which must not refer to itself.
+        self._ident = 0
+        self._error: BaseException | None = None
         # What is to be raised as soon as the thread waits, until it is.
         self._soon: list[BaseException] = []
         self._deadline = 0.0
@@ -65,13 +77,16 @@ class Timeout(BaseException):
         self.cancel()
         if self.seconds is None:
             return
-        error: BaseException = self
+        self._error = None
         if self.exception is not None and not isinstance(self.exception, bool):
-            error = from_throw_args((self.exception,))
+            self._error = from_throw_args((self.exception,))
+        error = self if self._error is None else self._error
+        self._ident = _core.ident()
         if self.seconds <= 0:
             # In turn, as eventlet has it: behind those who are ready, before those who are not.
             self._soon = [error]
-            _core.spawn(None, _raise_in_turn, (self._soon, _core.ident()), None)
+            self._timer = _NO_TIMER
+            _core.spawn(None, _raise_in_turn, (self._soon, self._ident), None)
             return
         self._deadline = monotonic() + self.seconds
         self._timer = _core.throw_after(self.seconds, error)
@@ -80,14 +95,25 @@ class Timeout(BaseException):
     def pending(self) -> bool:
         """Whether it is going to be raised: it was started, its time is not over, and it was not
         cancelled."""
-        return bool(self._soon) or (self._timer is not None and monotonic() < self._deadline)
+        return bool(self._soon) or (bool(self._timer) and monotonic() < self._deadline)
 
     def cancel(self) -> None:
-        """Sees to it that nothing is raised. As often as one likes."""
+        """Sees to it that nothing is raised, also if the time is over already and the thread has not
+        waited since. As often as one likes."""
+        self._withdraw()
+
+    def _withdraw(self) -> bool:
+        """`cancel`. Whether a C library was told that the time is over, and nothing was raised."""
         timer, self._timer = self._timer, None
-        self._soon.clear()
-        if timer is not None:
-            _core.cancel_timer(timer)
+        if timer is None:
+            return False
+        if self._soon:
+            self._soon.clear()
+            return False
+        if _core.cancel_timer(timer):
+            return False
+        error = self if self._error is None else self._error
+        return _core.take_back(self._ident, error) == _TOLD
 
     def __enter__(self: Self) -> Self:
         if not self.pending:
@@ -100,7 +126,11 @@ class Timeout(BaseException):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self.cancel()
+        if self._withdraw() and isinstance(value, Exception):
+            # A driver's way to say that its call was cancelled, or what that has led to.
+            if self.exception is False:
+                return True
+            raise self if self._error is None else self._error
         return value is self and self.exception is False
 
     def __repr__(self) -> str:
@@ -144,13 +174,12 @@ def with_timeout(
     """
     timeout = Timeout(seconds)
     try:
-        return function(*args, **kwargs)
+        with timeout:
+            return function(*args, **kwargs)
     except Timeout as error:
         if error is timeout and timeout_value is not _MISSING:
             return timeout_value
         raise
-    finally:
-        timeout.cancel()
 
 
 def is_timeout(obj: Any) -> bool:

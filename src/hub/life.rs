@@ -187,7 +187,7 @@ impl Hub {
     }
 
     fn cancel_thread(&self, thread: &Thread) {
-        thread.canceled.set(true);
+        thread.cancel();
         if thread.is_interrupted() {
             self.unpark(thread, Wake::Canceled);
         }

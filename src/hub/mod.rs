@@ -63,7 +63,7 @@ pub(crate) use readiness::{perform, perform_once, try_now, Direction, PollWaiter
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
 pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, post_to, spawn_away};
 pub(crate) use run::Outcome;
-pub(crate) use runtime::{holds_runtime, register, Attached, Runtime};
+pub(crate) use runtime::{holds_runtime, register, Attached, Origin, Runtime};
 pub(crate) use waker::Waker;
 
 use crate::clock::{self, Nanos};

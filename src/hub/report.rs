@@ -145,7 +145,7 @@ fn add_status(text: &mut String, thread: &Thread, now: i64, label_of: &dyn Fn(Id
             let _ = write!(text, ", holds {}", object(handle, &|_| String::new()));
         }
     }
-    if thread.canceled.get() {
+    if thread.is_canceled() {
         text.push_str(if thread.masked.get() { ", cancelled (masked)" } else { ", cancelled" });
     }
 }

@@ -24,10 +24,10 @@ pub(crate) struct Runtime {
     pub(crate) attach: fn(from: Attached, to: Attached, mark: Attached),
     /// Whether the calling OS thread has the runtime's lock.
     pub(crate) holds: fn() -> bool,
-    /// A hooked call of a green thread was cancelled. Whether its caller is to see a signal instead, which the runtime
-    /// will then ask after: that is how its exceptions are raised beneath it.
-    pub(crate) interrupts: fn(record: *mut c_void) -> bool,
-    /// A green thread that is cancelled makes a hooked call. Whether the last one looked interrupted and nobody asked:
+    /// A hooked call of a green thread was cancelled, by `gh_cancel` or by `disturb` alone. Whether its caller is to
+    /// see a signal instead, which the runtime will then ask after: that is how its exceptions are raised beneath it.
+    pub(crate) interrupts: fn(record: *mut c_void, canceled: bool, origin: &dyn Origin) -> bool,
+    /// A green thread that is disturbed makes a hooked call. Whether the last one looked interrupted and nobody asked:
     /// its caller heeds no signals.
     pub(crate) was_ignored: fn(record: *mut c_void) -> bool,
     /// The runtime asks who the running green thread is. Whether it is to look like the one that handles signals.
@@ -36,6 +36,14 @@ pub(crate) struct Runtime {
     pub(crate) root_ended: fn(*mut c_void),
     /// What its green threads run. Their argument is the adapter's record of them, until they end.
     pub(crate) entry: EntryPoint,
+}
+
+/// Where a hooked function was called from: an address to return to.
+pub(crate) trait Origin {
+    /// Without a search. It may be wrong: only one that was found by a search before is worth anything.
+    fn glimpse(&self) -> Option<usize>;
+    /// A search has found it, and the stack pointer of the caller at the call.
+    fn found(&self, address: usize, stack: usize);
 }
 
 static RUNTIME: AtomicPtr<Runtime> = AtomicPtr::new(ptr::null_mut());
@@ -143,8 +151,10 @@ impl Hub {
 
     /// Whether a call that was cancelled is to look as if a signal had ended it.
     #[cold]
-    pub(crate) fn runtime_interrupts(&self, thread: &Thread) -> bool {
-        self.asked(thread, |runtime| runtime.interrupts)
+    pub(crate) fn runtime_interrupts(&self, thread: &Thread, origin: &dyn Origin) -> bool {
+        let (record, canceled) = (self.record(thread), thread.is_canceled());
+        !record.is_null()
+            && runtime().is_some_and(|runtime| (runtime.interrupts)(record, canceled, origin))
     }
 
     /// Whether the running thread's caller has taken no notice of that.
@@ -163,9 +173,10 @@ impl Hub {
         !record.is_null() && runtime().is_some_and(|runtime| of(runtime)(record))
     }
 
-    /// Ends a wait of a thread of this hub, which then looks cancelled until `appease`.
+    /// Ends a wait of a thread of this hub, which then looks cancelled until `appease`. A `gh_cancel` is another
+    /// matter, and stays.
     pub(crate) fn disturb(&self, thread: &Thread) {
-        thread.canceled.set(true);
+        thread.disturb(true);
         if thread.is_interrupted() {
             self.unpark(thread, Wake::Canceled);
         }
@@ -173,7 +184,7 @@ impl Hub {
 
     /// Takes that back.
     pub(crate) fn appease(&self, thread: &Thread) {
-        thread.canceled.set(false);
+        thread.disturb(false);
     }
 
     /// The root ends, or nobody will ever come back to it.
@@ -187,6 +198,14 @@ impl Hub {
     /// Whether an id is of this hub.
     pub(crate) fn is_of(&self, id: Id) -> bool {
         id.hub() == self.remote.number()
+    }
+
+    /// Ends a wait of the root's that signals end, since the runtime has handlers to run there.
+    pub(crate) fn poke_root(&self) {
+        let root: &Thread = self.root();
+        if root.heeds.get() != Heed::None && root.state.get() == State::Parked {
+            self.unpark(root, Wake::Interrupted);
+        }
     }
 
     /// A signal has ended the hub's wait, whose handler the hub need not know of: the root is told if it heeds

@@ -2,6 +2,7 @@
 
 use super::caller::Caller;
 use super::hooks::originals;
+use super::origin::Trail;
 use super::readable::is_there;
 use super::turn::{may_go_on, result, socket_call, wait, Patience};
 use super::{caller, listener, options, ranges, socket};
@@ -176,11 +177,14 @@ pub(super) unsafe fn sendmmsg(
             unsafe { listener::release_passed(messages.wrapping_add(at).cast::<msghdr>()) };
         }
     }
+    static TRAIL: Trail = Trail::new();
     match caller::caller() {
         // SAFETY: the caller vouches for the messages.
         None => unsafe { originals::sendmmsg(fd, messages, count, flags) },
         // SAFETY: as above.
-        Some(caller) => caller.answer(|caller| unsafe { send(caller, fd, messages, count, flags) }),
+        Some(caller) => {
+            caller.answer(&TRAIL, |caller| unsafe { send(caller, fd, messages, count, flags) })
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! When a hook acts, and what its result looks like to who called libc.
 
 use super::aside;
+use super::origin::{Here, Trail};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
 use crate::hub::{self, Hub, SignalSet};
 use crate::sys::errno;
 use crate::thread::{Heed, Reason, Thread, Wake};
 use std::ffi::{c_int, c_uint};
+use std::hint::black_box;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// A green thread, or a root, inside a hooked function in which it may wait.
@@ -70,11 +72,15 @@ impl Caller {
     /// Nothing unwinds into code that called libc. A panic is a bug of the library, and EIO is what an
     /// errno can say of it.
     #[inline(always)]
-    pub(super) fn answer<A: Answer>(self, body: impl FnOnce(Caller) -> Result<A>) -> A {
+    pub(super) fn answer<A: Answer>(
+        self,
+        trail: &'static Trail,
+        body: impl FnOnce(Caller) -> Result<A>,
+    ) -> A {
         super::loading::catch_up();
         let caught = {
             let _errno = hub::keep_errno();
-            let _deaf = self.thread.canceled.get().then(|| Deaf::if_ignored(self));
+            let _deaf = self.thread.is_disturbed().then(|| Deaf::if_ignored(self));
             catch_unwind(AssertUnwindSafe(|| body(self)))
         };
         let error = match caught {
@@ -82,28 +88,35 @@ impl Caller {
             Ok(Err(error)) => error,
             Err(_) => Error::errno(libc::EIO),
         };
-        A::failed(self.fails(error))
+        A::failed(self.fails(error, trail))
     }
 
     /// Gives errno what says a failure.
     #[cold]
     #[inline(never)]
-    fn fails(self, error: Error) -> c_int {
+    fn fails(self, error: Error, trail: &'static Trail) -> c_int {
         // Who repeats a call that fails at once must not keep the others from running.
         self.hub.spend_on_failure();
-        let number = self.number_of(error);
+        let number = self.number_of(error, trail);
         // SAFETY: this OS thread's own errno.
         unsafe { *errno::address() = number };
         number
     }
 
     /// The errno of a failure, as this caller is to see it.
+    ///
+    /// Apart, so that its frame is always as far from its caller's.
     #[cold]
-    pub(super) fn number_of(self, error: Error) -> c_int {
-        match error == Error::ECANCELED && self.hub.runtime_interrupts(self.thread) {
-            true => libc::EINTR,
-            false => number(error),
+    #[inline(never)]
+    pub(super) fn number_of(self, error: Error, trail: &'static Trail) -> c_int {
+        let mark = 0usize;
+        if error == Error::ECANCELED {
+            let here = Here::new(black_box(&mark), trail);
+            if self.hub.runtime_interrupts(self.thread, &here) {
+                return libc::EINTR;
+            }
         }
+        number(error)
     }
 
     /// Waits for nothing but the deadline.

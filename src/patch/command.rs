@@ -6,6 +6,7 @@
 
 use super::caller::{self, Caller};
 use super::hooks::originals;
+use super::origin::Trail;
 use super::shelter::{self, Shelter};
 use crate::error::{Error, Result};
 use crate::offload::{call_apart, Signals};
@@ -25,7 +26,8 @@ pub(super) unsafe fn system(command: *const c_char) -> c_int {
     };
     // A shell that cannot be started is a status of 127, and errno says why.
     let number = Cell::new(0);
-    let status = caller.answer(|caller| {
+    static TRAIL: Trail = Trail::new();
+    let status = caller.answer(&TRAIL, |caller| {
         // SAFETY: the caller vouches for the string.
         let (status, said) = unsafe { run_shell(caller, command) }?;
         number.set(said);

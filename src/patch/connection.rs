@@ -3,6 +3,7 @@
 use super::caller::{self, Caller};
 use super::hooks::originals;
 use super::listener;
+use super::origin::Trail;
 use super::socket::retry_later;
 use super::turn::{has_ended, result, try_first, wait, Patience};
 use crate::error::{Error, Result};
@@ -192,8 +193,9 @@ unsafe fn accept_green(
     let accept = Accept { address, length, flags };
     // SAFETY: the caller vouches for both pointers.
     let call = || unsafe { accept.call(socket) };
+    static TRAIL: Trail = Trail::new();
     match caller::caller() {
-        Some(caller) => caller.answer(|caller| accept_by(caller, socket, call)),
+        Some(caller) => caller.answer(&TRAIL, |caller| accept_by(caller, socket, call)),
         None => call(),
     }
 }

@@ -8,8 +8,7 @@
 
 use super::aside::{self, Record};
 use super::hooks::originals;
-use super::identity;
-use super::{mask, shelter};
+use super::{mask, noted, shelter};
 use crate::hub;
 use crate::sys::interrupt;
 use crate::sys::os_thread::OF_FAULTS;
@@ -115,8 +114,10 @@ unsafe extern "C-unwind" fn handle(
     if unsafe { ends_waits(signal, info, address) } {
         hub::signal_handled(signal as u32, place % 2 != 0);
     }
-    // SAFETY: as above.
-    unsafe { handler(signal, info, context) };
+    if !noted::takes(signal, address) {
+        // SAFETY: as above.
+        unsafe { handler(signal, info, context) };
+    }
     aside::leave(&record);
 }
 
@@ -177,7 +178,7 @@ pub(super) unsafe fn sigaction(
     old: *mut libc::sigaction,
 ) -> c_int {
     // SAFETY: the caller vouches for both.
-    if !new.is_null() && identity::takes_handler(signal, unsafe { (*new).sa_sigaction }) {
+    if !new.is_null() && noted::takes_handler(signal, unsafe { (*new).sa_sigaction }) {
         if !old.is_null() {
             // SAFETY: as above; all zeroes is the default action.
             unsafe { *old = std::mem::zeroed() };

@@ -17,6 +17,7 @@ use super::elf::Use;
 use super::family::Families;
 use super::hosts::{self, Number};
 use super::names::{self, Eai};
+use super::origin::Trail;
 use super::original::Original;
 use super::{
     aside, batch, bytes, command, connection, handlers, identity, loading, options, process,
@@ -92,8 +93,9 @@ macro_rules! entry {
             #[inline(never)]
             #[allow(improper_ctypes_definitions, reason = "called from here alone")]
             unsafe extern "C-unwind" fn act($($argument: $type,)* caller: caller::Caller) -> $result {
+                static TRAIL: Trail = Trail::new();
                 // SAFETY: as below.
-                caller.answer(|caller| unsafe { $body(caller, $($argument),*) })
+                caller.answer(&TRAIL, |caller| unsafe { $body(caller, $($argument),*) })
             }
             match caller::caller() {
                 // SAFETY: the caller calls libc's function, and passes what that one demands.

@@ -5,12 +5,13 @@
 //! bit that no address of a thread has. It must not reach libc, so that whatever takes a thread is hooked with it.
 
 use super::hooks::originals;
+use super::{aside, noted};
 use crate::hub;
 use crate::slab::Id;
 use crate::thread::Thread;
 use libc::{clockid_t, pthread_attr_t, pthread_t, size_t};
 use std::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Above every address of a process, and above what an id of a green thread has.
 const GREEN: pthread_t = 1 << 62;
@@ -30,65 +31,32 @@ fn real(thread: pthread_t) -> Option<pthread_t> {
     }
 }
 
-/// A signal that glibc keeps for itself (its nptl), so that no program has a handler for it, nor can be sent one.
-const UNUSED: c_int = 32;
-
-/// The runtime's own handler for that signal, which only notes that it came.
-static NOTES: AtomicUsize = AtomicUsize::new(0);
 /// Who the runtime takes for the thread that handles signals.
 static MAIN: AtomicU64 = AtomicU64::new(0);
-/// The OS thread that is giving a handler to the unused signal; 0 for none.
-static CLAIMER: AtomicU64 = AtomicU64::new(0);
 
-/// From now on the calling OS thread looks like `main` and may give the unused signal a handler; until 0 is said.
-pub(crate) fn claim(main: u64) {
-    // SAFETY: takes nothing.
-    let me = unsafe { libc::pthread_self() };
-    if main != 0 {
-        MAIN.store(main, Ordering::Relaxed);
-    }
-    CLAIMER.store(if main == 0 { 0 } else { me }, Ordering::Release);
+pub(super) fn set_main(main: u64) {
+    MAIN.store(main, Ordering::Relaxed);
 }
 
-/// Whether a handler is that of the runtime for the unused signal. It is kept here; libc is not told.
-pub(super) fn takes_handler(signal: c_int, handler: libc::sighandler_t) -> bool {
+/// Whether the calling code is what the runtime takes for that thread, as it is.
+pub(crate) fn is_main() -> bool {
     // SAFETY: takes nothing.
-    if signal != UNUSED || CLAIMER.load(Ordering::Acquire) != unsafe { libc::pthread_self() } {
-        return false;
-    }
-    NOTES.store(handler, Ordering::Release);
-    true
-}
-
-/// Has the runtime believe that the unused signal came.
-pub(crate) fn note() {
-    let handler = NOTES.load(Ordering::Acquire);
-    if handler > libc::SIG_IGN {
-        // SAFETY: a handler that takes the signal's number, as it was installed; it is safe anywhere.
-        unsafe {
-            let handler: extern "C" fn(c_int) = std::mem::transmute(handler);
-            handler(UNUSED);
-        }
-    }
+    green().is_none() && unsafe { libc::pthread_self() } == MAIN.load(Ordering::Relaxed)
 }
 
 pub(super) unsafe fn pthread_self() -> pthread_t {
     // SAFETY: takes nothing.
     let real = unsafe { originals::pthread_self() };
-    if CLAIMER.load(Ordering::Acquire) == real {
+    if noted::claimer() == real {
         return MAIN.load(Ordering::Relaxed);
     }
     let Some(hub) = hub::current() else { return real };
     match hub.running() {
-        Some(thread) if hub.poses(thread) => MAIN.load(Ordering::Relaxed),
+        // Not in a handler that has interrupted the thread: nobody may wait there.
+        Some(thread) if !aside::is_aside() && hub.poses(thread) => MAIN.load(Ordering::Relaxed),
         Some(thread) if !thread.root.get() => thread.id.0 | GREEN,
         _ => real,
     }
-}
-
-/// Whether the runtime has a handler by which it can be told of exceptions.
-pub(crate) fn is_claimed() -> bool {
-    NOTES.load(Ordering::Acquire) > libc::SIG_IGN
 }
 
 /// As pthread_kill(3), to the OS thread.

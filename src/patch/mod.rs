@@ -10,12 +10,14 @@
 //! * `protection` — what the kernel says of the pages in which slots lie.
 //! * `pass` — one walk over all objects: patch, restore, count.
 //! * `caller` — when a hook acts, and what its result looks like to who called libc.
+//! * `origin` — from where it was called.
 //! * `aside` — when none acts: in signal handlers, and in the children of vfork(2).
 //! * `handlers` — signal handlers, so that it is known when one runs.
 //!
 //! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
 //! the signal masks of `mask`; `signals`; `process` and `command`, with `shelter`; `semaphore`, with `posts` and
-//! `patience`; `names` and `hosts`; `loading`, with `seen` and `linker`; and `identity`, in the object of a language runtime alone.
+//! `patience`; `names` and `hosts`; `loading`, with `seen` and `linker`; and `identity`, in the object of a language
+//! runtime alone, with `noted` of the signals that such a runtime handles later.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
 //! `nature` of what is no socket, `ranges`, `readable` and `options`; `batch` and `sendfile`; `connection` —
@@ -39,8 +41,10 @@ mod loading;
 mod mask;
 mod names;
 mod nature;
+mod noted;
 mod objects;
 mod options;
+mod origin;
 mod original;
 mod pass;
 mod patience;
@@ -65,6 +69,7 @@ mod wait;
 pub(crate) use caller::{pause, resume};
 pub(crate) use family::Families;
 pub(crate) use handlers::handler_behind;
-pub(crate) use identity::{claim, is_claimed, note};
+pub(crate) use identity::is_main;
+pub(crate) use noted::{begin_sole, claim, end_sole, handled, is_claimed, note, so_far};
 pub(crate) use objects::Wanted;
 pub(crate) use pass::{patch, patch_one, report, unpatch};

@@ -2,6 +2,7 @@
 
 use super::caller::Caller;
 use super::hooks::originals;
+use super::origin::Trail;
 use super::readable::is_there;
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
@@ -100,7 +101,8 @@ pub(super) unsafe fn clock_nanosleep(
             unsafe { relative(caller, wish, left) }
         }
     });
-    Ok(slept.map_or_else(|error| caller.number_of(error), |()| 0))
+    static TRAIL: Trail = Trail::new();
+    Ok(slept.map_or_else(|error| caller.number_of(error, &TRAIL), |()| 0))
 }
 
 /// Sleeps until a clock shows a time.

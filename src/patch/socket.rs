@@ -3,6 +3,7 @@
 
 use super::caller::Caller;
 use super::hooks::originals;
+use super::origin::Trail;
 use super::readable::is_there;
 use super::turn::{is_unix, may_go_on, result, socket_call, wait, Patience, Rest};
 use super::{listener, options, ranges};
@@ -498,11 +499,14 @@ pub(super) unsafe fn sendto(
 pub(super) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
     // SAFETY: the caller vouches for the message.
     unsafe { listener::release_passed(message) };
+    static TRAIL: Trail = Trail::new();
     match super::caller::caller() {
         // SAFETY: the caller vouches for the message.
         None => unsafe { originals::sendmsg(fd, message, flags) },
         // SAFETY: as above.
-        Some(caller) => caller.answer(|caller| unsafe { send_message(caller, fd, message, flags) }),
+        Some(caller) => {
+            caller.answer(&TRAIL, |caller| unsafe { send_message(caller, fd, message, flags) })
+        }
     }
 }
 

@@ -31,11 +31,18 @@ mod unwinder {
 
     extern "C" {
         pub(super) fn _Unwind_Backtrace(visit: Visit, walk: *mut c_void) -> c_int;
+        pub(super) fn _Unwind_GetIP(frame: *mut c_void) -> usize;
         pub(super) fn _Unwind_GetIPInfo(frame: *mut c_void, exact: *mut c_int) -> usize;
         pub(super) fn _Unwind_GetCFA(frame: *mut c_void) -> usize;
         pub(super) fn _Unwind_GetRegionStart(frame: *mut c_void) -> usize;
     }
 }
+
+/// `_URC_NO_REASON` and `_URC_NORMAL_STOP`.
+#[cfg(not(target_arch = "arm"))]
+const ON: c_int = 0;
+#[cfg(not(target_arch = "arm"))]
+const ENOUGH: c_int = 4;
 
 #[cfg(not(target_arch = "arm"))]
 struct Walk<'a> {
@@ -66,22 +73,32 @@ pub(crate) unsafe fn interrupted(
     count
 }
 
-/// Fills `frames` with where the calling functions go on, innermost first, and says how many there are.
+/// Shows `look` where the calling functions go on, innermost first, and with what stack pointer each does, until it
+/// gives false. It must not panic.
 #[cfg(not(target_arch = "arm"))]
-pub(crate) fn here(frames: &mut [usize]) -> usize {
-    let everything = |_: usize| true;
-    let bounds = Bounds { caller: 0, holds: &everything };
-    let mut walk = Walk { frames, count: 0, begun: true, bounds };
-    // SAFETY: `visit` gets this very walk, and nobody else uses it meanwhile.
-    unsafe { unwinder::_Unwind_Backtrace(visit, (&raw mut walk).cast()) };
-    walk.count
+pub(crate) fn here(mut look: &mut dyn FnMut(usize, usize) -> bool) {
+    extern "C" fn shown(frame: *mut c_void, look: *mut c_void) -> c_int {
+        // SAFETY: the unwinder passes a frame of its own, and what it was given below.
+        let (look, at, stack) = unsafe {
+            (
+                &mut *look.cast::<&mut dyn FnMut(usize, usize) -> bool>(),
+                unwinder::_Unwind_GetIP(frame),
+                unwinder::_Unwind_GetCFA(frame),
+            )
+        };
+        if at != 0 && look(at, stack) {
+            ON
+        } else {
+            ENOUGH
+        }
+    }
+    // SAFETY: `shown` gets this very reference, and nobody else uses it meanwhile.
+    unsafe { unwinder::_Unwind_Backtrace(shown, (&raw mut look).cast()) };
 }
 
 /// The 32-bit ARM unwinder has another interface.
 #[cfg(target_arch = "arm")]
-pub(crate) fn here(_: &mut [usize]) -> usize {
-    0
-}
+pub(crate) fn here(_: &mut dyn FnMut(usize, usize) -> bool) {}
 
 #[cfg(not(target_arch = "arm"))]
 fn walk(bounds: Bounds<'_>, frames: &mut [usize]) -> usize {
@@ -93,9 +110,6 @@ fn walk(bounds: Bounds<'_>, frames: &mut [usize]) -> usize {
 
 #[cfg(not(target_arch = "arm"))]
 extern "C" fn visit(frame: *mut c_void, walk: *mut c_void) -> c_int {
-    /// `_URC_NO_REASON` and `_URC_NORMAL_STOP`.
-    const ON: c_int = 0;
-    const ENOUGH: c_int = 4;
     let mut exact = 0;
     // SAFETY: the unwinder passes a frame of its own, and the walk that `walk` gave it.
     let (walk, at, stack, function) = unsafe {

@@ -6,15 +6,23 @@
 //! pthread_self(3), and is told so; and it finds a signal noted that nobody can send, whose handler is `raise_thrown`.
 //! That one runs in the green thread's own thread state and sets what was thrown.
 //!
-//! Only who is known to ask is told this: the interpreter and the modules that come with it, which lock in OpenSSL as
-//! well. Others are told that their call was cancelled.
+//! Only for callers that are known to ask is a thread made up like this: the interpreter and the modules that come with
+//! it, which lock in OpenSSL as well (`callers`). Others see one interruption, as they would if a signal came, and find
+//! their calls cancelled from then on, since many repeat what was interrupted for ever. They fail with an error of
+//! their own; ours is raised in its place where the thread ends, or its `Timeout`, or else at the next wait.
+//!
+//! The main thread is the one that handles signals, and a handler must not run in a thread that only looks like it. So
+//! a thread waits until what was noted is handled, and while it looks so what comes is kept back (`patch::noted`).
 
 use super::api::{self, Api};
 use super::state;
-use super::threads::Record;
+use super::threads::{current_state, Record};
+use super::{callers, waits};
+use crate::clock;
+use crate::hub::{self, Hub, Origin};
 use crate::patch;
-use crate::sys::symbol;
-use crate::sys::unwind;
+use crate::slab::Id;
+use crate::thread::{Reason, Thread};
 use std::ffi::c_void;
 
 /// Whether a green thread looks like the one that handles signals.
@@ -25,6 +33,8 @@ pub(super) enum Disguise {
     Ready,
     /// Python has asked, and has not called the handler yet.
     On,
+    /// Never: who called is not known to ask, has seen one interruption, and is to see no other.
+    Refused,
 }
 
 /// # Safety
@@ -35,77 +45,124 @@ unsafe fn record<'thread>(record: *mut c_void) -> &'thread Record {
 }
 
 /// A call of the running thread was cancelled.
-pub(super) fn interrupts(place: *mut c_void) -> bool {
+pub(super) fn interrupts(place: *mut c_void, canceled: bool, origin: &dyn Origin) -> bool {
     // SAFETY: from the hub, for the running thread.
     let record = unsafe { record(place) };
-    if record.thrown.get().is_null() || !patch::is_claimed() || !is_from_python() {
-        return false;
+    if record.thrown.get().is_null() {
+        // Taken back after the call was woken for it: nobody has cancelled anything.
+        return !canceled;
     }
-    record.disguise.set(Disguise::Ready);
-    true
+    if patch::is_claimed() && callers::ask(origin) {
+        record.disguise.set(Disguise::Ready);
+        return true;
+    }
+    record.told.set(true);
+    record.disguise.replace(Disguise::Refused) != Disguise::Refused
 }
 
 /// A call is made after one that looked interrupted.
 pub(super) fn was_ignored(place: *mut c_void) -> bool {
     // SAFETY: as above.
-    unsafe { record(place) }.disguise.replace(Disguise::Off) != Disguise::Off
+    let record = unsafe { record(place) };
+    match record.disguise.get() {
+        Disguise::Off | Disguise::Refused => false,
+        Disguise::Ready => {
+            record.disguise.set(Disguise::Off);
+            true
+        }
+        // Somebody else's question was answered: the call was not given up.
+        Disguise::On => {
+            if let Some((_, thread)) = running() {
+                undisguise(thread.id, record);
+            }
+            false
+        }
+    }
 }
 
 /// CPython asks who the running thread is.
 pub(super) fn poses(place: *mut c_void) -> bool {
     // SAFETY: as above.
     let record = unsafe { record(place) };
-    if record.disguise.get() == Disguise::Off || !state::holds() {
-        return false;
+    match record.disguise.get() {
+        Disguise::Off | Disguise::Refused => false,
+        _ if !state::holds() => false,
+        // Asked again by some versions before they look at what was noted, and by what notes it.
+        Disguise::On => true,
+        Disguise::Ready => begins_to_pose(record),
     }
-    // Asked twice by some versions before they look at what was noted.
-    if record.disguise.replace(Disguise::On) == Disguise::Ready {
-        patch::note();
-    }
-    true
 }
 
-/// Whether the function of libc's that has just failed was called by the interpreter or a module that comes with it,
-/// perhaps by way of OpenSSL, which hands an interruption on.
-fn is_from_python() -> bool {
-    const MOST: usize = 32;
-    let mut frames = [0; MOST];
-    let count = unwind::here(&mut frames);
-    let own = symbol::object_at(interrupts as *const () as usize);
-    let interpreter = symbol::object_at(api::known().state_new as usize);
-    for frame in &frames[..count] {
-        let Some(object) = symbol::object_at(*frame) else { return false };
-        if Some(object) == own {
-            continue;
+/// Once the main thread has nothing to handle, which it may want to be let run for: CPython asks before it handles
+/// signals, and may be suspended there, since a handler could.
+fn begins_to_pose(record: &Record) -> bool {
+    const SHORTEST: clock::Nanos = 1_000_000;
+    const LONGEST: clock::Nanos = 32_000_000;
+    let Some((hub, thread)) = running() else { return false };
+    // What notes a signal asks as well.
+    record.disguise.set(Disguise::Off);
+    let mut pause = 0;
+    // The main thread's own code handles whatever there is.
+    while !patch::is_main() && !patch::begin_sole(thread.id) {
+        // Whose handler is the last one to be called, and tells that the others were.
+        patch::note();
+        hub.poke_root();
+        hub.set_attached(current_state(api::known()));
+        match pause {
+            0 => hub.yield_now(thread),
+            _ => {
+                hub.park(thread, Reason::Sleep, clock::after_ns(pause));
+            }
         }
-        if Some(object) == interpreter {
-            return true;
-        }
-        let path = object.path().to_bytes();
-        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-        if path.windows(13).any(|part| part == b"/lib-dynload/") {
-            return true;
-        }
-        if !(name.starts_with(b"libssl") || name.starts_with(b"libcrypto")) {
+        hub.set_attached(std::ptr::null_mut());
+        pause = (pause * 2).clamp(SHORTEST, LONGEST);
+        if record.thrown.get().is_null() {
             return false;
         }
     }
-    false
+    record.disguise.set(Disguise::On);
+    patch::note();
+    true
 }
 
-/// What the note's handler does: raises what was thrown into the running thread. True if it did.
+/// A thread looks like what it is from now on.
+#[inline]
+pub(super) fn undisguise(thread: Id, record: &Record) {
+    if record.disguise.replace(Disguise::Off) == Disguise::On {
+        patch::end_sole(thread);
+    }
+}
+
+fn running() -> Option<(&'static Hub, &'static Thread)> {
+    let hub = hub::current()?;
+    Some((hub, hub.running()?))
+}
+
+/// What the note's handler does: raises what was thrown into the running thread, if that is why it is called; on the
+/// main thread it is called after those of all real signals that were noted before. True if an exception is set.
 ///
 /// # Safety
 /// The calling thread's state is attached.
 pub(super) unsafe fn raise_thrown(api: &Api) -> bool {
-    let Some(hub) = crate::hub::current() else { return false };
-    let Some(thread) = hub.running() else { return false };
+    if patch::is_main() {
+        let so_far = patch::so_far();
+        // Those that came after this round of handlers had begun.
+        // SAFETY: the caller vouches for the state.
+        if unsafe { (api.check_signals)() } != 0 {
+            return true;
+        }
+        patch::handled(so_far);
+    }
+    let Some((hub, thread)) = running() else { return false };
     let place = hub.record(thread);
     if place.is_null() {
         return false;
     }
     // SAFETY: from the hub, for the running thread.
-    unsafe { record(place) }.disguise.set(Disguise::Off);
-    // SAFETY: as above; the caller vouches for the state.
-    unsafe { super::waits::raise_thrown(api, (hub, thread, record(place))) }.is_err()
+    let record = unsafe { record(place) };
+    if record.disguise.get() != Disguise::On {
+        return false;
+    }
+    // SAFETY: the caller vouches for the state.
+    unsafe { waits::raise_thrown(api, (hub, thread, record)) }.is_err()
 }

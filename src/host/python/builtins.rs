@@ -307,6 +307,25 @@ fn cancel_timer(given: Arguments<'_>) -> Answer {
     given.bool(unsafe { alarms::cancel(given.0, key) })
 }
 
+fn take_back(given: Arguments<'_>) -> Answer {
+    let (id, exception) = (Id(given.id(0)?), given.exception(1)?);
+    // SAFETY: as above.
+    let taken = unsafe { waits::take_back(given.0, id, exception) };
+    given.int(taken.map_or(0, |told| 1 + u64::from(told)))
+}
+
+fn take_told(given: Arguments<'_>) -> Answer {
+    let running = hub::current().and_then(|hub| Some((hub, hub.running()?)));
+    let found = running.and_then(|(hub, thread)| {
+        let (thread, record) = threads::record_of(hub, thread.id)?;
+        record.told.get().then(|| waits::take_thrown(hub, thread, record).0)
+    });
+    match found {
+        Some(thrown) if !thrown.is_null() => Ok(thrown),
+        _ => given.none(),
+    }
+}
+
 fn stack_size(given: Arguments<'_>) -> Answer {
     let size = given.size(0, c"less than nothing")?;
     given.of(threads::set_stack_size(size))?;
@@ -416,6 +435,8 @@ methods_of! {
     throw(2..=2) "throw(id, exception)\n--\n\nRaises an exception where a green thread waits, or will.";
     throw_after(2..=2) "throw_after(seconds, exception)\n--\n\nRaises it in the calling thread after a time.";
     cancel_timer(1..=1) "cancel_timer(timer)\n--\n\nCancels what throw_after has set. False if it is over.";
+    take_back(2..=2) "take_back(id, exception)\n--\n\nUndoes a throw: 1, or 2 if a C library was told of it, or 0 if it was raised.";
+    take_told(0..=0) "take_told()\n--\n\nThe exception of which a C library was told and which the calling thread has not raised, or None.";
     stack_size(1..=1) "stack_size(bytes)\n--\n\nAddress space for the stacks of green threads to come; 0 for the default.";
     claim(1..=1) "claim(ident)\n--\n\nLooks like the main thread, and may give signal 32 a handler; until claim(0).";
     raise_thrown(0..=2) "raise_thrown(signal, frame)\n--\n\nThe handler of that signal.";

@@ -14,6 +14,7 @@
 //! * `tasks` — a green thread with such an object: its start, its end, who waits for that.
 //! * `waits` — to suspend, to wake, to raise an exception where another green thread waits.
 //! * `beneath` — the same where it waits in a function of libc's.
+//! * `callers` — to whom that can be done.
 //! * `alarms` — the same exception, at a time.
 //! * `census` — all of them, with what each does.
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
@@ -30,6 +31,7 @@ mod api;
 mod beneath;
 mod buffer;
 mod builtins;
+mod callers;
 mod census;
 mod chunk;
 mod class;

@@ -2,7 +2,7 @@
 
 use super::api::{self, Api, Object, State};
 use super::beneath::Disguise;
-use super::{alarms, census, chunk, state};
+use super::{alarms, beneath, census, chunk, state};
 use crate::error::{Error, Result};
 use crate::hub::{self, Hub, SpawnOptions};
 use crate::slab::Id;
@@ -34,6 +34,8 @@ pub(super) struct Record {
     pub(super) thrown: Cell<*mut Object>,
     /// It waits in a builtin of ours, where an exception can be raised.
     pub(super) waits: Cell<bool>,
+    /// A C library was told of that, and is going to fail with an error of its own.
+    pub(super) told: Cell<bool>,
     pub(super) disguise: Cell<Disguise>,
     /// The place above its C stack is free.
     pub(super) has_room: Cell<bool>,
@@ -51,6 +53,7 @@ impl Record {
             permit: Cell::new(false),
             thrown: Cell::new(ptr::null_mut()),
             waits: Cell::new(false),
+            told: Cell::new(false),
             disguise: Cell::new(Disguise::Off),
             has_room: Cell::new(false),
             state: Cell::new(ptr::null_mut()),
@@ -208,6 +211,7 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
             (api.decref)(thrown);
         }
         if let Some(thread) = hub.running() {
+            beneath::undisguise(thread.id, kept);
             thread.value.set(ptr::null_mut());
         }
         census::leave(kept);

@@ -2,7 +2,7 @@
 
 use super::api::{Api, Object};
 use super::threads::{current_state, record, record_of, Record};
-use super::{alarms, state};
+use super::{alarms, beneath, state};
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
 use crate::hub::{self, Hub};
@@ -53,6 +53,36 @@ pub(super) unsafe fn raise(api: &Api, error: Error) -> Raised {
     Raised
 }
 
+/// What was thrown into a thread and is still to be raised, which then no longer is, and whether a C library was told.
+/// The reference is the caller's; null for nothing.
+#[inline]
+pub(super) fn take_thrown(hub: &Hub, thread: &Thread, record: &Record) -> (*mut Object, bool) {
+    let thrown = record.thrown.replace(ptr::null_mut());
+    if thrown.is_null() {
+        return (thrown, false);
+    }
+    hub.appease(thread);
+    beneath::undisguise(thread.id, record);
+    (thrown, record.told.replace(false))
+}
+
+/// Takes an exception back from a thread of the calling OS thread's hub, if it is still to be raised there. Whether it
+/// was, and whether a C library was told.
+///
+/// # Safety
+/// The calling thread's state is attached.
+pub(super) unsafe fn take_back(api: &Api, id: Id, exception: *mut Object) -> Option<bool> {
+    let hub = hub::current()?;
+    let (thread, record) = record_of(hub, id)?;
+    if !ptr::eq(record.thrown.get(), exception) {
+        return None;
+    }
+    let (thrown, told) = take_thrown(hub, thread, record);
+    // SAFETY: the record owned it, and the caller has one more.
+    unsafe { (api.decref)(thrown) };
+    Some(told)
+}
+
 /// Raises what was thrown into the running thread, if anything was.
 ///
 /// # Safety
@@ -61,11 +91,10 @@ pub(super) unsafe fn raise_thrown(
     api: &Api,
     (hub, thread, record): (&Hub, &Thread, &Record),
 ) -> Python<()> {
-    let thrown = record.thrown.replace(ptr::null_mut());
+    let (thrown, _) = take_thrown(hub, thread, record);
     if thrown.is_null() {
         return Ok(());
     }
-    hub.appease(thread);
     // SAFETY: an exception that the record owned.
     unsafe {
         let kind = (api.type_of)(thrown);
@@ -310,6 +339,7 @@ pub(super) fn throw_here(
 ) -> std::result::Result<(), *mut Object> {
     let Some((thread, record)) = record_of(hub, id) else { return Err(exception) };
     let before = record.thrown.replace(exception);
+    record.told.set(false);
     if !before.is_null() {
         alarms::give_up(before);
     }
