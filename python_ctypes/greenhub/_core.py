@@ -66,7 +66,7 @@ take_back: Callable[[int, BaseException], int] = _functions["take_back"]
 
 #: ``take_told()``: takes back from the calling thread what a C library was told of, and gives it;
 #: None for nothing.
-take_told: Callable[[], "BaseException | None"] = _functions["take_told"]
+take_told: Callable[[], BaseException | None] = _functions["take_told"]
 
 #: ``stack_size(bytes)``: address space for the stacks of green threads to come, 0 for the default.
 stack_size: Callable[[int], None] = _functions["stack_size"]

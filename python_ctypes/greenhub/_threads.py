@@ -68,6 +68,31 @@ def _report(function: Callable[..., object]) -> None:
         hook(_Unraisable(type(value), value, value.__traceback__, function))
 
 
+def _report_of_thread(function: Callable[..., object]) -> None:
+    """Has `threading` report what a thread of its own ends by, as `_report` does: what was thrown
+    rather than what a driver made of it, and no `GreenletExit`. It catches the exception itself."""
+    started: Any = getattr(function, "__self__", None)
+    invoke: Any = getattr(started, "_invoke_excepthook", None)
+    if invoke is None or not isinstance(started, threading.Thread):
+        return
+
+    def report(thread: threading.Thread) -> None:
+        error = sys.exc_info()[1]
+        if error is None:
+            return
+        ended_by = told_instead(error)
+        if ended_by is error and not isinstance(error, GreenletExit):
+            invoke(thread)
+        elif not isinstance(ended_by, GreenletExit):
+            try:
+                raise ended_by
+            except BaseException:
+                invoke(thread)
+
+    hooked: Any = started
+    hooked._invoke_excepthook = report
+
+
 class _Unraisable:
     """What `sys.unraisablehook` gets."""
 
@@ -84,6 +109,7 @@ def _run(
     function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any], at_end: Any
 ) -> None:
     try:
+        _report_of_thread(function)
         function(*args, **kwargs)
     except BaseException:
         _report(function)

@@ -98,7 +98,7 @@ class Timeout(BaseException):
         return bool(self._soon) or (bool(self._timer) and monotonic() < self._deadline)
 
     def cancel(self) -> None:
-        """Sees to it that nothing is raised, also if the time is over already and the thread has not
+        """Sees to it that nothing is raised, also if the time is over and the thread has not
         waited since. As often as one likes."""
         self._withdraw()
 

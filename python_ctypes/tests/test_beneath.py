@@ -151,6 +151,113 @@ class Beneath(unittest.TestCase):
                 assert near.recv(1) == b"a"
         """)
 
+    def test_a_timeout_that_nobody_met_ends_with_its_block(self) -> None:
+        self.run_patched("""
+            near, far = socket.socketpair()
+            def sends():
+                # Data and deadline come together: the call has its data, and looks no further.
+                until = time.monotonic() + 0.03
+                while time.monotonic() < until:
+                    pass
+                far.send(b"a")
+            for given in (None, False, Killed):
+                greenhub.spawn(sends)
+                with greenhub.Timeout(0.01, given) as timeout:
+                    assert near.recv(1) == b"a"
+                    assert not timeout.pending
+                greenhub.sleep(0)
+                greenhub.spawn(far.send, b"b")
+                assert near.recv(1) == b"b"
+        """)
+
+    def test_what_is_taken_back_of_a_waiting_thread_does_not_end_its_wait(self) -> None:
+        self.run_patched("""
+            from greenhub import _core
+            near, far = socket.socketpair()
+            lock = threading.Lock()
+            lock.acquire()
+            for wait, end in [
+                (lambda: near.recv(1), lambda: far.send(b"a")), (lock.acquire, lock.release),
+                (lambda: time.sleep(0.05), lambda: None),
+                (lambda: greenhub.sleep(0.05), lambda: None),
+            ]:
+                thread = greenhub.spawn(wait)
+                greenhub.sleep(0.001)
+                error = Killed()
+                assert _core.throw(thread._ident, error)
+                assert _core.take_back(thread._ident, Killed()) == 0
+                assert _core.take_back(thread._ident, error) == 1
+                assert _core.take_back(thread._ident, error) == 0
+                greenhub.sleep(0.001)
+                assert not thread.dead
+                end()
+                with greenhub.Timeout(20):
+                    thread.wait()
+        """)
+
+    def test_gh_cancel_outlives_a_kill(self) -> None:
+        self.run_patched("""
+            import errno
+            from greenhub._library import library
+            near, far = socket.socketpair()
+            ends = []
+            def waits():
+                for wait in (lambda: near.recv(1),) * 2 + (lambda: greenhub.sleep(20),):
+                    try:
+                        wait()
+                    except Killed as error:
+                        ends.append(error)
+                    except OSError as error:
+                        ends.append(error.errno)
+            for kill_first in (True, False):
+                ends.clear()
+                thread, error = greenhub.spawn(waits), Killed()
+                greenhub.sleep(0)
+                if kill_first:
+                    from greenhub import _core
+                    _core.throw(thread._ident, error)
+                assert library.gh_cancel(thread._ident) == 0
+                if not kill_first:
+                    _core.throw(thread._ident, error)
+                thread.wait()
+                assert ends == [error, errno.ECANCELED, errno.ECANCELED], ends
+        """)
+
+    def test_a_kill_costs_no_search_for_who_has_called(self) -> None:
+        self.run_patched("""
+            import statistics
+            from greenhub import _core
+            me, lock, todo = _core.ident(), threading.Lock(), []
+            lock.acquire()
+            def loops():
+                while True:
+                    try:
+                        lock.acquire()
+                        raise todo.pop()
+                    except Killed:
+                        _core.unpark(me)
+            thread = greenhub.spawn(loops)
+            greenhub.sleep(0)
+            def kills(error):
+                _core.throw(thread._ident, error)
+            def wakes(error):
+                todo.append(error)
+                lock.release()
+            def cost(ends):
+                errors = [Killed() for _ in range(200)]
+                # Of the processor, which others may take away meanwhile.
+                start = time.thread_time()
+                for error in errors:
+                    ends(error)
+                    _core.park()
+                return time.thread_time() - start
+            costs = [(cost(kills), cost(wakes)) for _ in range(21)]
+            ratio = statistics.median(kill / wake for kill, wake in costs)
+            # Beside the same exception raised there by the thread itself; a search makes it ten.
+            assert ratio < 3, ratio
+            os._exit(0)
+        """)
+
     def test_no_kill_is_lost(self) -> None:
         self.run_patched("""
             near, far = socket.socketpair()

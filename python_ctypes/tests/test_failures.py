@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import io
+import textwrap
 import unittest
 import weakref
 
@@ -10,6 +11,7 @@ import greenhub
 from greenhub import _failures
 from greenhub.greenthread import sleep, spawn, spawn_n
 from greenhub.timeout import Timeout
+from support import run_python
 
 
 class Oops(Exception):
@@ -115,6 +117,17 @@ class Failing(unittest.TestCase):
             self.assertEqual(len(seen), 1)
         self.assertTrue(thread.dead)
 
+    def test_one_that_is_waited_for_within_the_patience_is_not_reported_afterwards(self):
+        with patience(0.2), reported() as seen:
+            thread = spawn(fail)
+            sleep(0.01)
+            with self.assertRaises(Oops):
+                thread.wait()
+            sleep(0.3)
+            del thread
+            sleep(0.01)
+        self.assertEqual(seen, [])
+
     def test_a_kill_is_never_reported(self):
         with reported() as seen:
             thread = spawn(sleep, 60)
@@ -160,6 +173,69 @@ class Failing(unittest.TestCase):
             self.assertIsNone(ref())
         finally:
             gc.enable()
+
+
+PATCHED = """
+import _thread, sys, threading, time
+import greenhub
+from greenhub import _core
+
+greenhub.monkey_patch()
+seen = []
+greenhub.set_excepthook(lambda name, error: seen.append(("greenhub", name, error)))
+threading.excepthook = lambda args: seen.append(("threading", args.thread.name, args.exc_value))
+sys.unraisablehook = lambda args: seen.append(("unraisable", args.object, args.exc_value))
+
+def fail(error):
+    raise error
+
+def waits():
+    idents.append(_core.ident())
+    time.sleep(20)
+
+idents = []
+
+def started(function, *args):
+    thread = threading.Thread(target=function, args=args, name="worker")
+    thread.start()
+    return thread
+"""
+
+
+class Patched(unittest.TestCase):
+    """Threads of the standard library, whose own hooks are told."""
+
+    def run_patched(self, code):
+        done = run_python(PATCHED + textwrap.dedent(code))
+        self.assertEqual((done.stderr, done.returncode), ("", 0), done.stdout)
+
+    def test_threading_reports_its_threads_once_by_its_own_hook(self):
+        self.run_patched("""
+            error = ValueError("text")
+            started(fail, error).join()
+            greenhub.sleep(0)
+            assert seen == [("threading", "worker", error)], seen
+        """)
+
+    def test_what_is_raised_in_a_thread_of_threading_is_reported_unless_it_is_a_kill(self):
+        self.run_patched("""
+            for error, reports in (ValueError("text"), 1), (greenhub.GreenletExit(), 0):
+                seen.clear()
+                thread = started(waits)
+                greenhub.sleep(0)
+                _core.throw(idents.pop(), error)
+                thread.join()
+                assert seen == [("threading", "worker", error)][:reports], seen
+        """)
+
+    def test_a_thread_without_an_object_is_reported_by_its_function(self):
+        self.run_patched("""
+            error = ValueError("text")
+            _thread.start_new_thread(fail, (error,))
+            _thread.start_new_thread(fail, (SystemExit(),))
+            greenhub.sleep(0)
+            assert seen == [("unraisable", fail, error)], seen
+        """)
 
 
 if __name__ == "__main__":

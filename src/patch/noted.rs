@@ -86,11 +86,12 @@ pub(super) fn takes(signal: c_int, handler: usize) -> bool {
     if signal >= UNUSED || !is_claimed() || handler != HANDLER.load(SeqCst) {
         return false;
     }
-    arrives(signal);
+    comes(signal);
     true
 }
 
-fn arrives(signal: c_int) {
+/// A signal has come that is to be noted. Async-signal-safe.
+pub(crate) fn comes(signal: c_int) {
     BEGUN.fetch_add(1, SeqCst);
     if !is_kept_back() {
         tell(signal);
@@ -121,7 +122,7 @@ fn is_kept_back() -> bool {
 fn release() {
     let kept = KEPT.swap(0, SeqCst);
     for signal in (1..UNUSED).filter(|signal| kept >> signal & 1 != 0) {
-        arrives(signal);
+        comes(signal);
     }
 }
 

@@ -133,6 +133,7 @@ api! {
         error_errno = c"PyErr_SetFromErrno": fn(*mut Object) -> *mut Object;
         error_unraisable = c"PyErr_WriteUnraisable": fn(*mut Object);
         check_signals = c"PyErr_CheckSignals": fn() -> c_int;
+        interrupt_occurred = c"PyOS_InterruptOccurred": fn() -> c_int;
         state_new = c"PyThreadState_New": fn(*mut c_void) -> State;
         state_clear = c"PyThreadState_Clear": fn(State);
         state_delete = c"PyThreadState_Delete": fn(State);

@@ -99,15 +99,26 @@ fn begins_to_pose(record: &Record) -> bool {
     const SHORTEST: clock::Nanos = 1_000_000;
     const LONGEST: clock::Nanos = 32_000_000;
     let Some((hub, thread)) = running() else { return false };
+    let api = api::known();
     // What notes a signal asks as well.
     record.disguise.set(Disguise::Off);
     let mut pause = 0;
     // The main thread's own code handles whatever there is.
-    while !patch::is_main() && !patch::begin_sole(thread.id) {
+    while !patch::is_main() {
+        if patch::begin_sole(thread.id) {
+            record.disguise.set(Disguise::On);
+            // `_thread.interrupt_main` notes a signal that nobody has sent. Only the main thread may ask for it.
+            // SAFETY: the lock is held, as the caller has made sure.
+            if unsafe { (api.interrupt_occurred)() } == 0 {
+                break;
+            }
+            undisguise(thread.id, record);
+            patch::comes(libc::SIGINT);
+        }
         // Whose handler is the last one to be called, and tells that the others were.
         patch::note();
         hub.poke_root();
-        hub.set_attached(current_state(api::known()));
+        hub.set_attached(current_state(api));
         match pause {
             0 => hub.yield_now(thread),
             _ => {
