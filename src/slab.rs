@@ -272,6 +272,25 @@ mod tests {
     }
 
     #[test]
+    fn some_slots_at_a_time_are_all_of_them_once() {
+        let slab: Slab<u64> = Slab::new(Kind::Timer, 0, 0);
+        assert_eq!(slab.for_some(0, 3, |_| unreachable!()), 0);
+        let ids: Vec<Id> = (0..7).filter_map(|_| slab.insert(|id| id.0).map(|v| Id(*v))).collect();
+        // SAFETY: no reference is held.
+        unsafe { slab.remove(ids[2]) };
+        let (mut seen, mut steps, mut at) = (Vec::new(), Vec::new(), 0);
+        loop {
+            at = slab.for_some(at, 3, |value| seen.push(Id(*value)));
+            steps.push(at);
+            if at == 0 {
+                break;
+            }
+        }
+        assert_eq!(steps, [3, 6, 0]);
+        assert_eq!(seen, [ids[0], ids[1], ids[3], ids[4], ids[5], ids[6]]);
+    }
+
+    #[test]
     fn a_later_slab_of_the_same_hub_number_honours_the_floor() {
         let slab: Slab<u64> = Slab::new(Kind::Thread, 0, 41);
         let id = slab.insert(|id| id.0).map(|value| Id(*value)).expect("room");

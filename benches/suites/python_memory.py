@@ -8,7 +8,8 @@ SUBJECTS = (
     ("asleep", "sleep", "sleep", 0.65),
     ("asleep after json and regular expressions", "used", "used", 0.7),
     ("in recv of greenhub's own sockets", "own", "recv", 0.7),
-    ("in recv, patched", "recv", "recv", 0.7),
+    # CPython holds the buffer of 4 KiB while it waits, which nothing beneath it can change: no bar.
+    ("in recv, patched", "recv", "recv", None),
 )
 
 
@@ -26,7 +27,7 @@ def run(session):
         runs = {"greenhub": once("greenhub", ours), "gevent": once("gevent", theirs)}
         results = session.measure_each(name, runs)
         each = (name + ": each, resident", "KiB", "kib", results, "greenhub")
-        session.compare(*each, ("gevent", bar, RATIO_AT_MOST))
+        session.compare(*each, ("gevent", bar, RATIO_AT_MOST if bar else None))
         for library in runs:
             title = "%s: each, page tables of %s's" % (name, library)
             session.alone(title, "KiB", "tables_kib", results, library)
