@@ -42,6 +42,7 @@ class Cores:
         others = [cpu for cpu in allowed if cpu != self.server]
         apart = [cpu for cpu in others if cpu not in _siblings(self.server)]
         self.load = (apart or others or [self.server])[0]
+        self.both = {self.server, self.load}
 
     def warnings(self):
         if self.load == self.server:

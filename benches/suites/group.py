@@ -8,7 +8,7 @@ CONNECTIONS = 200
 
 def run(session):
     program = session.builder.program("group_green", green=True)
-    cores = {session.cores.server, session.cores.load}
+    cores = session.cores.both
     if len(cores) < 2:
         session.notes.append("a group of two hubs wants two cores")
         return

@@ -70,11 +70,12 @@ def side_by_side(session, name, servers, client):
 
 
 def one_by_one(session, name, servers, client):
-    """One server at a time, as the busy thread of another would be busy on the same core."""
+    """One server at a time, as the busy thread of another would be busy as well. It may use both cores: on one, a
+    busy thread does not get the interpreter's lock when somebody lets go of it for a moment."""
 
     def once(command):
         def run_once():
-            with Server(session.cores.server, *command + ["--busy"]) as server:
+            with Server(session.cores.both, *command + ["--busy"]) as server:
                 return load(session, client, [server], session.scale(1500, 200), 1)[0][0]
 
         return run_once
