@@ -25,12 +25,9 @@ def told_instead(error: BaseException) -> BaseException:
     told = _core.take_told()
     if told is None or not isinstance(error, Exception):
         return error
-    try:
-        raise told.with_traceback(error.__traceback__)
-    except BaseException as raised:
-        # Without the frame of this function.
-        traceback = raised.__traceback__
-        return raised.with_traceback(None if traceback is None else traceback.tb_next)
+    if told.__context__ is None:
+        told.__context__ = error
+    return told.with_traceback(error.__traceback__)
 
 
 class _Link:
@@ -107,6 +104,12 @@ class GreenThread(_core.Thread[T]):
     def dead(self) -> bool:
         """Whether the thread has ended. What is linked to it may still be running."""
         return self._state == DONE
+
+    def _amend(self) -> None:
+        """Has what was thrown stand for the driver's error that has left the function."""
+        if self._error is not None:
+            self._error = told_instead(self._error)
+            self._traceback = self._error.__traceback__
 
     def _outcome(self) -> T:
         """What `wait` gives when the thread is dead, if that is not just a value."""

@@ -466,9 +466,22 @@ methods_of! {
 pub(super) unsafe fn table(api: &Api) -> *mut Object {
     // SAFETY: the methods are static, as the interpreter wants them.
     unsafe {
-        dict_of(api, FUNCTIONS, |method| {
+        let dict = dict_of(api, FUNCTIONS, |method| {
             (api.new_function)(method, ptr::null_mut(), ptr::null_mut())
-        })
+        });
+        if dict.is_null() {
+            return dict;
+        }
+        let class = class::class(api);
+        let failed = class.is_null() || (api.dict_set)(dict, c"Thread".as_ptr(), class) != 0;
+        if !class.is_null() {
+            (api.decref)(class);
+        }
+        if failed {
+            (api.decref)(dict);
+            return ptr::null_mut();
+        }
+        dict
     }
 }
 
@@ -497,15 +510,6 @@ pub(super) unsafe fn dict_of(
                 (api.decref)(dict);
                 return ptr::null_mut();
             }
-        }
-        let class = class::class(api);
-        let failed = class.is_null() || (api.dict_set)(dict, c"Thread".as_ptr(), class) != 0;
-        if !class.is_null() {
-            (api.decref)(class);
-        }
-        if failed {
-            (api.decref)(dict);
-            return ptr::null_mut();
         }
         dict
     }

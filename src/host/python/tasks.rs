@@ -105,7 +105,17 @@ unsafe fn run(api: &Api, object: *mut Object, call: threads::Call) {
         if is_nothing(api, &task.doom) || !is_doomed(api, object) {
             let result = (api.call)(call.0, call.1, call.2);
             match result.is_null() {
-                true => fail(api, task),
+                true => {
+                    fail(api, task);
+                    if threads::was_told() {
+                        // Another exception may have to stand for what a driver has made of it.
+                        let done = call_method(api, object, c"_amend");
+                        match done.is_null() {
+                            true => (api.error_unraisable)(object),
+                            false => (api.decref)(done),
+                        }
+                    }
+                }
                 false => replace(api, &task.value, result),
             }
         }

@@ -260,6 +260,13 @@ pub(super) fn record_of(hub: &Hub, id: Id) -> Option<(&Thread, &Record)> {
     (!record.is_null()).then(|| (thread, unsafe { &*record.cast::<Record>() }))
 }
 
+/// Whether a C library was told of what was thrown into the running thread, which has not been raised since.
+pub(super) fn was_told() -> bool {
+    let running = hub::current().and_then(|hub| Some((hub, hub.running()?)));
+    let found = running.and_then(|(hub, thread)| record_of(hub, thread.id));
+    found.is_some_and(|(_, record)| record.told.get())
+}
+
 /// The state of the running thread, which is attached.
 pub(super) fn current_state(api: &Api) -> State {
     // SAFETY: only looks.
