@@ -68,7 +68,7 @@ class _Session:
             limit.wait(owner.fileno(), events)
 
 
-class SSLSocket(ssl.SSLSocket, socket):
+class SSLSocket(ssl.SSLSocket, socket):  # type: ignore[misc]
     """`ssl.SSLSocket`, which suspends the green thread that waits.
 
     While TLS is spoken its descriptor is in non-blocking mode; the timeout that it shows, and

@@ -9,6 +9,7 @@ Constants and the rest of the standard library's names can be had from here as w
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import socket as _standard
@@ -49,11 +50,12 @@ _SHORTEST, _LONGEST = 50e-6, 32e-3
 class Limit:
     """How long one call may take, in however many steps."""
 
-    __slots__ = ("_deadline", "_text")
+    __slots__ = ("_deadline", "_pause", "_text")
 
     def __init__(self, seconds: float | None, text: str = "timed out") -> None:
         self._deadline = None if seconds is None else monotonic() + seconds
         self._text = text
+        self._pause = _SHORTEST
 
     def wait(self, fd: int, events: int) -> None:
         """Waits for the descriptor.
@@ -62,6 +64,17 @@ class Limit:
         """
         if not _core.wait_fd(fd, events, self.left()):
             raise self.over()
+
+    def pause(self) -> None:
+        """Lets some time pass, more each time, where no event tells when to try again.
+
+        :raises socket.timeout: the time is over.
+        """
+        left = self.left()
+        if left == 0:
+            raise self.over()
+        _core.sleep(self._pause if left is None else min(self._pause, left))
+        self._pause = min(2 * self._pause, _LONGEST)
 
     def left(self) -> float | None:
         """What is left of the time."""
@@ -82,8 +95,9 @@ class socket(_standard.socket):
     order in which they came. Who closes it ends the waits of the others with EBADF. A wait ends
     with exactly the exception of a `kill` or a `Timeout`.
 
-    Without `monkey_patch` these still block the OS thread: name lookups of `bind`, and `close` of a
-    socket that lingers.
+    How long it waits is a matter of `settimeout` and `setblocking` alone: SO_RCVTIMEO, SO_SNDTIMEO
+    and a mode that was set behind its back say nothing to it. Without `monkey_patch` these still
+    block the OS thread: name lookups of `bind`, and `close` of a socket that lingers.
     """
 
     __slots__ = ()
@@ -141,7 +155,7 @@ class socket(_standard.socket):
         flags, address = (0, *rest)[-2:]
         address = self._green_resolve(address)
         call = super().sendto
-        return self._green_call(POLLOUT, flags, lambda flags: call(data, flags, address))
+        return self._green_send(address, flags, lambda flags: call(data, flags, address))
 
     def sendmsg(
         self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /
@@ -149,8 +163,8 @@ class socket(_standard.socket):
         """`socket.socket.sendmsg`."""
         call = super().sendmsg
         address = address if address is None else self._green_resolve(address)
-        return self._green_call(
-            POLLOUT, flags, lambda flags: call(buffers, ancdata, flags, address)
+        return self._green_send(
+            address, flags, lambda flags: call(buffers, ancdata, flags, address)
         )
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
@@ -220,32 +234,45 @@ class socket(_standard.socket):
             try:
                 return call(flags | _DONTWAIT)
             except BlockingIOError:
-                limit.wait(self.fileno(), events)
+                pass
+            limit.wait(self.fileno(), events)
+
+    def _green_send(self, address: Any, flags: int, call: Callable[[int], int]) -> int:
+        """Makes a call that sends to an address."""
+        if address is None or self.family != _standard.AF_UNIX:
+            return self._green_call(POLLOUT, flags, call)
+        timeout = self.gettimeout()
+        if timeout == 0 or flags & _DONTWAIT:
+            return call(flags)
+        # If the receiver is full: the socket itself can be written to all the while.
+        limit = Limit(timeout)
+        while True:
+            try:
+                return self._green_once(lambda: call(flags | _DONTWAIT))
+            except BlockingIOError:
+                pass
+            limit.pause()
 
     def _green_connect(self, address: Any, timeout: float | None) -> int:
         """Connects within the time, and gives the errno."""
+        connect = super().connect_ex
         limit = Limit(timeout)
-        error = self._green_begin(address)
-        pause = _SHORTEST
+        error = self._green_once(lambda: connect(address))
         while error == EAGAIN:
             # The backlog of a Unix socket is full.
-            left = limit.left()
-            if left == 0:
-                raise limit.over()
-            _core.sleep(pause if left is None else min(pause, left))
-            pause = min(2 * pause, _LONGEST)
-            error = self._green_begin(address)
+            limit.pause()
+            error = self._green_once(lambda: connect(address))
         if error == EINPROGRESS:
             limit.wait(self.fileno(), POLLOUT)
             error = self.getsockopt(_standard.SOL_SOCKET, _standard.SO_ERROR)
         return 0 if error == EISCONN else error
 
-    def _green_begin(self, address: Any) -> int:
-        # The standard library would wait; connect(2) has no flag against that.
+    def _green_once(self, call: Callable[[], T]) -> T:
+        """Makes a call that would wait, and for which there is no flag against that."""
         timeout = super().gettimeout()
         super().settimeout(0)
         try:
-            return super().connect_ex(address)
+            return call()
         finally:
             super().settimeout(timeout)
 
@@ -255,6 +282,8 @@ class socket(_standard.socket):
         if self.family not in _IP or not isinstance(address, tuple) or len(address) < 2:
             return address
         host = address[0]
+        if isinstance(host, (bytes, bytearray)):
+            host = host.decode("ascii", "replace")
         if not isinstance(host, str) or host in ("", "<broadcast>") or _is_number(host):
             return address
         found = getaddrinfo(host, None, self.family, _standard.SOCK_DGRAM)
@@ -304,6 +333,32 @@ def _quicken(head: int) -> dict[str, Any]:
 
 
 _replaced = _quicken(object.__basicsize__)
+
+
+def _retire() -> None:
+    """Leaves what waits to the standard library, when no green thread is going to run any more."""
+    for name in _WAITING:
+        delattr(socket, name)
+
+
+_WAITING = [
+    "accept",
+    "connect",
+    "connect_ex",
+    "recv",
+    "recv_into",
+    "recvfrom",
+    "recvfrom_into",
+    "recvmsg",
+    "recvmsg_into",
+    "send",
+    "sendall",
+    "sendfile",
+    "sendmsg",
+    "sendto",
+]
+# `_core` has said before what is to be done then, so that this is done first.
+atexit.register(_retire)
 
 
 def _is_number(host: str) -> bool:

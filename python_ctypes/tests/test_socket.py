@@ -327,6 +327,28 @@ class Datagrams(unittest.TestCase):
                     self.assertEqual(mine.recvfrom_into(buffer), (3, other.getsockname()))
                     self.assertEqual(buffer, b"two")
 
+    def test_a_receiver_that_is_full_is_waited_for_without_spinning(self):
+        with tempfile.TemporaryDirectory() as folder:
+            place = os.path.join(folder, "socket")
+            kind = standard.AF_UNIX, standard.SOCK_DGRAM
+            with socket.socket(*kind) as mine, socket.socket(*kind) as other:
+                mine.bind(place)
+                other.setblocking(False)
+                with self.assertRaises(BlockingIOError):
+                    while True:
+                        other.sendto(b"x", place)
+                for timeout in (None, 20):
+                    other.settimeout(timeout)
+                    thread = waiting(other.sendto, b"y", place)
+                    begin = time.process_time()
+                    sleep(0.1)
+                    self.assertLess(time.process_time() - begin, 0.09)
+                    mine.recv(9)
+                    self.assertEqual(thread.wait(), 1)
+                other.settimeout(0.01)
+                with self.assertRaises(socket.timeout):
+                    other.sendmsg([b"z"], [], 0, place)
+
     def test_descriptors_are_passed(self):
         mine, other = socket.socketpair()
         with mine, other, tempfile.TemporaryFile() as file:
@@ -532,6 +554,20 @@ class Programs(unittest.TestCase):
             done = run_python(FORKED, how)
             expected = "hello of the child and to the pa"
             self.assertEqual(done.stdout.split("\n")[0][: len(expected)], expected, done.stderr)
+
+    def test_what_is_sent_when_the_interpreter_ends_is_sent(self):
+        program = """\
+import atexit
+def last():
+    mine.sendall(b"last words")
+    print(other.recv(99).decode())
+atexit.register(last)
+from greenhub import socket
+mine, other = socket.socketpair()
+mine.settimeout(5)
+"""
+        done = run_python(program)
+        self.assertEqual((done.stdout, done.stderr), ("last words\n", ""))
 
     def test_a_thread_that_waits_to_receive_holds_no_buffer(self):
         program = """\

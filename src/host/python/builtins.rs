@@ -130,7 +130,7 @@ impl Arguments<'_> {
         Raised
     }
 
-    fn is_a(&self, place: usize, kind: *mut Object) -> bool {
+    pub(super) fn is_a(&self, place: usize, kind: *mut Object) -> bool {
         // SAFETY: as above; an argument, and a type.
         unsafe { (self.0.is_instance)(self.at(place), kind) == 1 }
     }

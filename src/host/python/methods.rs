@@ -84,10 +84,19 @@ methods_of! {
 }
 
 pub(super) fn socket_methods(given: Arguments<'_>) -> Answer {
-    let class: *mut Object = given.at(0);
+    let (api, class) = (given.api(), given.at(0));
+    // SAFETY: called by Python, with the state attached, here and below.
+    let is_class = unsafe {
+        let kind = (api.type_of)(api.dict_type);
+        let is_class = given.is_a(0, kind);
+        (api.decref)(kind);
+        is_class
+    };
+    if !is_class {
+        return Err(given.fails(api.type_error, c"not a class"));
+    }
     OFFSET.store(given.size(1, c"less than nothing")?, Ordering::Relaxed);
-    let api = given.api();
-    // SAFETY: called by Python, with the state attached; the methods are static, as the interpreter wants them.
+    // SAFETY: a class, and the methods are static, as the interpreter wants them.
     let made = unsafe { dict_of(api, METHODS, |method| (api.new_method)(class, method)) };
     if made.is_null() {
         Err(Raised)

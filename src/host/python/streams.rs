@@ -181,8 +181,9 @@ unsafe fn receive_large(
     unsafe {
         let mut object = (api.bytes_from)(ptr::null::<c_char>(), size as isize);
         if object.is_null() {
-            // Ends the call; the exception is found where the object is missing.
-            return 0;
+            // What has come is still there.
+            *crate::sys::errno::address() = libc::ENOMEM;
+            return -1;
         }
         let count = libc::recv(fd, (api.bytes_place)(object).cast(), size, flags);
         if count < 0 {
