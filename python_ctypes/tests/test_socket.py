@@ -543,7 +543,72 @@ assert os.waitpid(child, 0)[1] == 0
 """
 
 
+# However a mode is changed, the next call of the standard library's goes by it.
+MODES = """\
+import os, socket
+import greenhub
+greenhub.monkey_patch()
+
+def pair():
+    # Waited for often enough for everything to be known of it.
+    mine, other = socket.socketpair()
+    reader = greenhub.spawn(lambda: [mine.recv(9) for _ in range(3)])
+    for _ in range(3):
+        greenhub.sleep(0.001)
+        other.send(b"x")
+    reader.wait()
+    return mine, other
+
+def waits(sock):
+    try:
+        with greenhub.Timeout(0.05):
+            sock.recv(1)
+    except BlockingIOError:
+        return False
+    except greenhub.Timeout:
+        return True
+
+def by_child(sock):
+    child = os.fork()
+    if child == 0:
+        os.set_blocking(sock.fileno(), False)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+def by_another_number(sock):
+    os.set_blocking(os.dup(sock.fileno()), False)
+
+ways = (
+    lambda sock: sock.setblocking(False),
+    lambda sock: os.set_blocking(sock.fileno(), False),
+    lambda sock: sock.dup().setblocking(False),
+    by_another_number,
+    by_child,
+)
+for way in ways:
+    mine, other = pair()
+    print(waits(mine), end=" ")
+    way(mine)
+    print(waits(mine), end=" ")
+    os.set_blocking(mine.fileno(), True)
+    print(waits(mine))
+    number = mine.fileno()
+    mine.close()
+    other.close()
+    mine, other = socket.socketpair()
+    assert number in (mine.fileno(), other.fileno())
+    for sock in (mine, other):
+        sock.setblocking(False)
+        assert not waits(sock)
+        sock.close()
+"""
+
+
 class Programs(unittest.TestCase):
+    def test_a_mode_holds_for_the_next_call_however_it_was_changed(self):
+        done = run_python(MODES)
+        self.assertEqual((done.stdout, done.stderr), ("True False True\n" * 5, ""))
+
     def test_slow_calls_take_their_time_together_patched_or_not(self):
         for how in ("unpatched", "patched"):
             done = run_python(TOGETHER, how)

@@ -4,7 +4,7 @@
 //! library makes, moves the number's generation on, so that what a hub knew of the old descriptor is
 //! never taken for the new one: neither a readiness bit nor an event nor a waiter.
 
-use super::{current, registry, Hub};
+use super::{current, mode, registry, Hub};
 use crate::error::{Error, Result};
 use crate::list::{Link, List};
 use crate::sys::fd::{self, Kind};
@@ -162,14 +162,14 @@ impl Descriptors {
 
 /// Across hubs, one word a number: its generation above, below who has registered it.
 const GENERATION_SHIFT: u32 = 32;
-const OWNER_MASK: u64 = 0xffff;
+pub(super) const OWNER_MASK: u64 = 0xffff;
 /// More than one hub has.
 const SHARED: u64 = 1 << 16;
 /// gh_close is at it, on some OS thread: the number has its next generation but, maybe, still its old
 /// descriptor, which nobody may register any more.
 const CLOSING: u64 = 1 << 17;
 /// Another process may have the open file too, and change what is known of it.
-const FOREIGN: u64 = 1 << 18;
+pub(super) const FOREIGN: u64 = 1 << 18;
 /// Sixteen million numbers: sixteen times the kernel's default limit for one process.
 const CHUNKS: usize = 64 * 1024;
 
@@ -226,8 +226,16 @@ fn words(fd: c_int) -> Option<&'static Words> {
     }
 }
 
-fn word(fd: c_int) -> Option<&'static AtomicU64> {
+pub(super) fn word(fd: c_int) -> Option<&'static AtomicU64> {
     Some(&words(fd)?[fd as usize % CHUNK])
+}
+
+/// The word of a number of which anything may have been noted. Allocates nothing: for signal handlers.
+pub(super) fn known_word(fd: c_int) -> Option<&'static AtomicU64> {
+    let place = WORDS.get(fd as u32 as usize / CHUNK)?;
+    // SAFETY: null, or leaked by `make_words`.
+    let words = unsafe { place.load(Ordering::Acquire).as_ref() };
+    words.map(|words| &words[fd as usize % CHUNK])
 }
 
 #[cold]
@@ -462,7 +470,7 @@ pub(crate) fn closing<T>(fd: c_int, close: impl FnOnce() -> T) -> T {
     let closed = close();
     // Not if the number's next owner has been adopted already.
     let closing = u64::from(generation_of(old).wrapping_add(1)) << GENERATION_SHIFT | CLOSING;
-    let open = |now: u64| (now & !FOREIGN == closing).then_some(now & !CLOSING);
+    let open = |now: u64| (now & !(FOREIGN | mode::NOTES) == closing).then_some(now & !CLOSING);
     let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, open);
     tell_others(fd, old);
     closed

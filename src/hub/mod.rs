@@ -12,6 +12,7 @@
 //! * `life` — spawn, end, join, detach, cancel.
 //! * `remote` — the same, asked for by other OS threads.
 //! * `descriptors` — what is known of each descriptor, here and across hubs.
+//! * `mode` — whether it is in blocking mode.
 //! * `waker` — to end a wait from another OS thread.
 //! * `objects` — what is to be known of the locks and channels that are built on the hub.
 //! * `readiness` — waiting for a descriptor's turn.
@@ -31,6 +32,7 @@ mod fork;
 mod inbox;
 mod interrupt;
 mod life;
+mod mode;
 #[cfg(all(test, loom))]
 mod model;
 mod objects;
@@ -55,6 +57,7 @@ pub(crate) use descriptors::{
 pub(crate) use fork::{watch_forks, Moment};
 pub(crate) use interrupt::{signal_handled, SignalSet};
 pub(crate) use life::SpawnOptions;
+pub(crate) use mode::{is_blocking, mode_has_changed, note_twins};
 pub(crate) use objects::{observe, Description, Observer};
 pub(crate) use pulse::{
     is_here, look, set_watched, thread_of, while_it_lives, witness, Beat, Place, Sighting,

@@ -395,7 +395,10 @@ impl Hub {
         if !self.kind_of(fd)?.is_socket() {
             return Err(Error::ENOTSOCK);
         }
-        fd::set_nonblocking(fd)
+        fd::set_nonblocking(fd)?;
+        // After it, for who has asked in between.
+        super::mode_has_changed(fd);
+        Ok(())
     }
 }
 

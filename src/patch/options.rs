@@ -8,13 +8,17 @@
 //! * of each socket that another process may have too, and set it: one that was there before the hooks, or was
 //!   received or sent in a message, or is older than a fork, and its duplicates.
 //!
-//! What is assumed: that nobody sets one who can be told of in no way. That are system calls made without libc,
+//! The mode is treated alike: of a socket that was seen in blocking mode it is not asked again while nobody changes
+//! it, where fcntl(2) and ioctl(2) are hooked in every object, unless it has, or had, another number too.
+//!
+//! What is assumed: that nobody sets one, or a mode, who can be told of in no way. That are system calls made without libc,
 //! by io_uring too, what takes a descriptor by pidfd_getfd(2), messages that OS threads without a hub receive,
 //! and a program that was started with descriptors that stay open at exec.
 
 use super::family::Families;
 use super::hooks::originals;
 use super::pass;
+use crate::error::Result;
 use crate::hub;
 use crate::sys::fd;
 use libc::socklen_t;
@@ -29,6 +33,18 @@ static TIMED: AtomicBool = AtomicBool::new(false);
 #[inline(always)]
 pub(super) fn may_be_timed() -> bool {
     TIMED.load(Ordering::Acquire) || !pass::is_everywhere(Families::TRACKING)
+}
+
+/// Whether a socket is in non-blocking mode.
+#[inline(always)]
+pub(super) fn is_nonblocking(socket: c_int) -> Result<bool> {
+    // Two families: closes and duplicates are of one, changes of the mode of the other.
+    let is_told = [Families::TRACKING, Families::CONNECTION].into_iter().all(pass::is_everywhere);
+    if !is_told {
+        return fd::is_nonblocking(socket);
+    }
+    let ask = || fd::is_nonblocking(socket).map(|nonblocking| !nonblocking);
+    hub::is_blocking(socket, ask).map(|blocking| !blocking)
 }
 
 #[inline(always)]

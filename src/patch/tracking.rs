@@ -113,6 +113,9 @@ pub(super) unsafe fn dup(old: c_int) -> c_int {
 /// mode, that another process has it too.
 #[inline(always)]
 fn noted(old: c_int, number: c_int) -> c_int {
+    if number >= 0 && number != old && caller::may_track() {
+        hub::note_twins([old, number]);
+    }
     if number >= 0 && (listener::any() || hub::is_foreign(old)) && caller::may_track() {
         quietly(|| {
             if hub::is_foreign(old) {
@@ -161,6 +164,13 @@ pub(super) unsafe fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int 
     if matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) {
         return noted(fd, plain(argument));
     }
+    let plain = |argument| {
+        let done = plain(argument);
+        if command == libc::F_SETFL {
+            hub::mode_has_changed(fd);
+        }
+        done
+    };
     if !listener::any() || !caller::may_track() {
         return plain(argument);
     }
@@ -196,6 +206,13 @@ pub(super) unsafe fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int 
 pub(super) unsafe fn ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int {
     // SAFETY: the caller vouches for what the request wants.
     let plain = || unsafe { originals::ioctl(fd, request, argument) };
+    let plain = || {
+        let done = plain();
+        if request == libc::FIONBIO as c_ulong {
+            hub::mode_has_changed(fd);
+        }
+        done
+    };
     let sets_mode = request == libc::FIONBIO as c_ulong && listener::any() && argument != 0;
     if !sets_mode || !caller::may_track() || !quietly(|| listener::believes_blocking(fd)) {
         return plain();

@@ -203,7 +203,7 @@ fn wait_socket(
     }
     // Whatever the hub believes: the kernel's own answer, to who does not wait and of what is no socket.
     let is_socket = tried || hub.seems_socket(fd) || nature::of(fd)? == Nature::Socket;
-    if !is_socket || fd::is_nonblocking(fd)? {
+    if !is_socket || options::is_nonblocking(fd)? {
         return if tried { Err(Error::EAGAIN) } else { attempt(libc::MSG_DONTWAIT) };
     }
     // A Unix socket that waits to send looks for an error first, one that begins to send for the end.
