@@ -208,6 +208,7 @@ turn: Callable[[], float | None] = _functions["turn"]
 #: ``census()``: for every green thread of the process, in the order of their making, its id, its
 #: ``thread``, its innermost frame (None for one that has not started), and in words what it does
 #: (None for one of another OS thread).
+#: Frames of others are walked with the garbage collector off: see `_run_info`.
 census: Callable[[], tuple[tuple[int, Any, FrameType | None, str | None], ...]]
 census = _functions["census"]
 

@@ -1,5 +1,6 @@
 """Looking into a running program: who is there, what each waits for, and where."""
 
+import gc
 import io
 import os
 import signal
@@ -206,6 +207,37 @@ greenhub.spawn(input).wait()
             left.sendall(b"\n")
             child.communicate(timeout=30)
             self.assertEqual(child.returncode, 0)
+
+    def test_the_garbage_collector_is_left_as_it_was(self):
+        self.addCleanup(gc.enable)
+        for switch, expected in ((gc.disable, False), (gc.enable, True)):
+            switch()
+            debug.format_run_info()
+            self.assertEqual(gc.isenabled(), expected)
+
+    def test_finalizers_that_wait_while_stacks_are_taken_do_no_harm(self):
+        class Waits:
+            def __init__(self):
+                self.cycle = self
+
+            def __del__(self):
+                sleep(0)
+
+        def busy(depth):
+            if depth:
+                return busy(depth - 1)
+            for _ in range(10):
+                Waits()
+                sleep(0)
+            return None
+
+        before = gc.get_threshold()
+        self.addCleanup(gc.set_threshold, *before)
+        gc.set_threshold(50, 5, 5)
+        threads = [spawn(busy, depth) for depth in range(60)]
+        while not all(thread.dead for thread in threads):
+            debug.format_run_info()
+            sleep(0)
 
     def test_it_can_be_asked_while_thousands_come_and_go(self):
         def busy():
