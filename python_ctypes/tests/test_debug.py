@@ -238,6 +238,8 @@ greenhub.spawn(input).wait()
         while not all(thread.dead for thread in threads):
             debug.format_run_info()
             sleep(0)
+        # Those that are left would wait when the interpreter ends.
+        gc.collect()
 
     def test_it_can_be_asked_while_thousands_come_and_go(self):
         def busy():
