@@ -226,18 +226,23 @@ greenhub.spawn(input).wait()
         def busy(depth):
             if depth:
                 return busy(depth - 1)
-            for _ in range(10):
-                Waits()
-                sleep(0)
+            Waits()
+            sleep(0)
             return None
 
+        # Garbage is kept for the moment in which stacks are taken, and collected at once there.
         before = gc.get_threshold()
+        self.addCleanup(gc.enable)
         self.addCleanup(gc.set_threshold, *before)
-        gc.set_threshold(50, 5, 5)
-        threads = [spawn(busy, depth) for depth in range(60)]
-        while not all(thread.dead for thread in threads):
-            debug.format_run_info()
+        gc.set_threshold(1, 1, 1)
+        for _ in range(10):
+            gc.disable()
+            threads = [spawn(busy, depth) for depth in range(60)]
             sleep(0)
+            gc.enable()
+            debug.format_run_info()
+            for thread in threads:
+                thread.wait()
         # Those that are left would wait when the interpreter ends.
         gc.collect()
 
