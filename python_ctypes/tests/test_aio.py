@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -194,6 +195,23 @@ class Guests(unittest.TestCase):
 
         self.assertEqual(asyncio.run(main()), 3)
         self.assertEqual(asyncio.run(main()), 3)
+
+    def test_each_os_thread_has_a_loop_and_green_threads_of_its_own(self):
+        async def main(number):
+            threads = [spawn(add, number, other) for other in range(10)]
+            return [await thread for thread in threads]
+
+        results = {}
+
+        def in_os_thread(number):
+            results[number] = run(lambda: main(number))
+
+        pool = greenhub.ThreadPool(3)
+        self.addCleanup(pool.close)
+        for job in [spawn(pool.execute, in_os_thread, number) for number in range(3)]:
+            job.wait()
+        expected = {number: [number + other for other in range(10)] for number in range(3)}
+        self.assertEqual(results, expected)
 
     def test_two_loops_of_one_os_thread_are_refused(self):
         async def main():
@@ -476,6 +494,13 @@ except KeyboardInterrupt:
                 child.send_signal(signal.SIGINT)
                 self.assertEqual(child.stdout.read(), "cleaned up\ninterrupted\n", how)
                 self.assertEqual(child.wait(), 0)
+
+    def test_the_program_of_the_documentation_does_what_it_says(self):
+        text = (Path(__file__).resolve().parents[2] / "docs" / "python.md").read_text("utf-8")
+        programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        program = next(program for program in programs if "aio.install" in program)
+        done = self.run_program(program)
+        self.assertEqual((done.stdout, done.stderr), ("['ann: READY?', 'bob: READY?']\n", ""))
 
     def run_program(self, program):
         return subprocess.run(

@@ -52,7 +52,7 @@ pub(crate) enum Moment {
     InChild(Option<Id>),
 }
 
-const WATCHERS: usize = 12;
+const WATCHERS: usize = 16;
 static WATCHING: [AtomicPtr<()>; WATCHERS] = [const { AtomicPtr::new(ptr::null_mut()) }; WATCHERS];
 
 /// Has `told` called at each fork from now on. Once is enough for each function.
