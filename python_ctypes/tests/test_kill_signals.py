@@ -90,6 +90,26 @@ class Signals(unittest.TestCase):
                     assert order == [root, "killed"], order
         """)
 
+    def test_a_handler_does_not_wait_for_the_end_of_the_main_codes_next_wait(self) -> None:
+        self.run_patched("""
+            from greenhub import _core
+            def handler(number, frame):
+                raise KeyError(number)
+            signal.signal(signal.SIGUSR1, handler)
+            def wakes(ident):
+                # The main code is ready when the signal comes, and does not run.
+                _core.unpark(ident)
+                os.kill(os.getpid(), signal.SIGUSR1)
+            for sleep in (_core.sleep, time.sleep):
+                start = time.monotonic()
+                greenhub.spawn(wakes, _core.ident())
+                try:
+                    _core.park(), sleep(20)
+                    raise AssertionError("not handled")
+                except KeyError:
+                    assert time.monotonic() - start < 10
+        """)
+
     def test_interrupt_main_is_the_main_codes_alone(self) -> None:
         self.run_patched("""
             caught = []

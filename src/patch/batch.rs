@@ -181,8 +181,8 @@ pub(super) unsafe fn sendmmsg(
     match caller::caller() {
         // SAFETY: the caller vouches for the messages.
         None => unsafe { originals::sendmmsg(fd, messages, count, flags) },
-        // SAFETY: as above.
         Some(caller) => {
+            // SAFETY: as above.
             caller.answer(&TRAIL, |caller| unsafe { send(caller, fd, messages, count, flags) })
         }
     }

@@ -70,6 +70,8 @@ pub(crate) use caller::{pause, resume};
 pub(crate) use family::Families;
 pub(crate) use handlers::handler_behind;
 pub(crate) use identity::is_main;
-pub(crate) use noted::{begin_sole, claim, comes, end_sole, handled, is_claimed, note, so_far};
+pub(crate) use noted::{
+    begin_sole, claim, comes, end_sole, handled, is_behind, is_claimed, note, so_far,
+};
 pub(crate) use objects::Wanted;
 pub(crate) use pass::{patch, patch_one, report, unpatch};

@@ -126,11 +126,16 @@ fn release() {
     }
 }
 
+/// Whether the main thread may have a real signal to handle.
+pub(crate) fn is_behind() -> bool {
+    BEGUN.load(SeqCst) != HANDLED.load(SeqCst)
+}
+
 /// The running green thread is about to look like the main thread, until `end_sole`. False if the main thread has
 /// something to handle first.
 pub(crate) fn begin_sole(thread: Id) -> bool {
     SOLE.store(thread.0, SeqCst);
-    if BEGUN.load(SeqCst) == HANDLED.load(SeqCst) {
+    if !is_behind() {
         return true;
     }
     end_sole(thread);

@@ -503,8 +503,8 @@ pub(super) unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) ->
     match super::caller::caller() {
         // SAFETY: the caller vouches for the message.
         None => unsafe { originals::sendmsg(fd, message, flags) },
-        // SAFETY: as above.
         Some(caller) => {
+            // SAFETY: as above.
             caller.answer(&TRAIL, |caller| unsafe { send_message(caller, fd, message, flags) })
         }
     }

@@ -172,7 +172,13 @@ unsafe fn suspend(
         // SAFETY: the thread's own state is attached again.
         unsafe {
             raise_thrown(api, (hub, thread, record))?;
+            // One that came while another green thread ran. Up to 3.11 CPython, which was asked then who runs, would
+            // not look for it before the next wait is over.
+            let is_late = thread.root.get() && crate::patch::is_behind();
             match wake {
+                Wake::Ready | Wake::TimedOut if is_late && (api.check_signals)() != 0 => {
+                    return Err(Raised);
+                }
                 Wake::Ready => return Ok(true),
                 Wake::TimedOut => return Ok(false),
                 Wake::Interrupted if (api.check_signals)() != 0 => return Err(Raised),
