@@ -185,7 +185,9 @@ class Import(unittest.TestCase):
 
             def state():
                 status = open("/proc/self/status").read().splitlines()
-                lines = [line for line in status if line.startswith(("Sig", "Shd", "Threads"))]
+                # Not SigQ, which counts those of all processes of the user.
+                kept = ("SigPnd", "SigBlk", "SigIgn", "SigCgt", "ShdPnd", "Threads")
+                lines = [line for line in status if line.startswith(kept)]
                 modules = (_thread, os, queue, select, signal, socket, ssl, subprocess)
                 found = {
                     module.__name__ + "." + name: id(it)
