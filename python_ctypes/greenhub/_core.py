@@ -211,6 +211,8 @@ turn: Callable[[], float | None] = _functions["turn"]
 #: Frames of others are walked with the garbage collector off: see `_run_info`.
 census: Callable[[], tuple[tuple[int, Any, FrameType | None, str | None], ...]]
 census = _functions["census"]
+#: ``keeps_gil()``: whether a switch keeps the interpreter lock. See `debug.keeps_gil`.
+keeps_gil: Callable[[], bool | None] = _functions["keeps_gil"]
 
 # From here on no thread is switched to: their states go with the interpreter.
 atexit.register(_functions["end"])

@@ -12,7 +12,7 @@ import threading
 from types import FrameType
 from typing import Any, Callable, Container
 
-from . import _failures, threadpool
+from . import _core, _failures, threadpool
 from ._run_info import format_run_info, green_threads, print_run_info
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "hub_listener_stacks",
     "hub_prevent_multiple_readers",
     "hub_timer_stacks",
+    "keeps_gil",
     "print_run_info",
     "spew",
     "tpool_exceptions",
@@ -76,6 +77,18 @@ def hub_timer_stacks(state: bool = False) -> None:
 def hub_prevent_multiple_readers(state: bool = True) -> None:
     """Does nothing: any number of green threads may wait for one descriptor, and are served in
     the order in which they came."""
+
+
+def keeps_gil() -> bool | None:
+    """Whether the interpreter lock is kept when one green thread of an OS thread follows another.
+
+    False from 3.12 on where the interpreter is not built as this package knows it, or where the
+    environment variable ``GREENHUB_KEEP_GIL`` was ``0``: then each switch lets go of the lock and
+    takes it again, which beside busy OS threads costs many times as much, and nothing else differs.
+
+    :returns: None before the first wait or green thread, when that is found out
+    """
+    return _core.keeps_gil()
 
 
 def spew(trace_names: Container[str] | None = None, show_values: bool = False) -> None:

@@ -21,6 +21,15 @@ impl Families {
     /// Who a green thread is to a language runtime: in the runtime's own object alone, and by its adapter's word.
     pub(crate) const IDENTITY: Families = Families(1 << 8);
 
+    /// What the lock of a language runtime is made of: there alone too.
+    pub(crate) const HOST_LOCK: Families = Families(1 << 9);
+
+    /// What ends a runtime's OS threads when it ends itself: there alone too.
+    pub(crate) const HOST_END: Families = Families(1 << 10);
+
+    /// What is never taken back.
+    pub(crate) const LASTING: Families = Families(Families::HOST_LOCK.0 | Families::HOST_END.0);
+
     /// Whoever waits for descriptors must hear of their close.
     pub(crate) const TRACKING: Families =
         Families(Families::WAIT.0 | Families::STREAM.0 | Families::CONNECTION.0);

@@ -20,13 +20,15 @@ use super::names::{self, Eai};
 use super::origin::Trail;
 use super::original::Original;
 use super::{
-    aside, batch, bytes, command, connection, handlers, identity, loading, options, process,
-    select, semaphore, sendfile, signals, sleep, socket, tracking, wait,
+    aside, batch, bytes, command, connection, end_of_host, handlers, identity, loading,
+    lock_of_host, options, process, select, semaphore, sendfile, signals, sleep, socket, tracking,
+    wait,
 };
 use libc::{
     addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
-    nfds_t, pid_t, pollfd, pthread_attr_t, pthread_t, rusage, sem_t, sigaction, sighandler_t,
-    siginfo_t, sigset_t, size_t, sockaddr, socklen_t, timespec, timeval, useconds_t, Lmid_t, FILE,
+    nfds_t, pid_t, pollfd, pthread_attr_t, pthread_cond_t, pthread_mutex_t, pthread_t, rusage,
+    sem_t, sigaction, sighandler_t, siginfo_t, sigset_t, size_t, sockaddr, socklen_t, timespec,
+    timeval, useconds_t, Lmid_t, FILE,
 };
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void, CStr};
 use std::sync::OnceLock;
@@ -296,6 +298,14 @@ hooks! {
         every pthread_getname_np(thread: pthread_t, name: *mut c_char, room: size_t) -> c_int = identity::pthread_getname_np;
         every pthread_getcpuclockid(thread: pthread_t, clock: *mut clockid_t) -> c_int = identity::pthread_getcpuclockid;
         every pthread_getattr_np(thread: pthread_t, attributes: *mut pthread_attr_t) -> c_int = identity::pthread_getattr_np;
+    }
+    HOST_LOCK {
+        every pthread_mutex_lock(mutex: *mut pthread_mutex_t) -> c_int = lock_of_host::pthread_mutex_lock;
+        every pthread_mutex_unlock(mutex: *mut pthread_mutex_t) -> c_int = lock_of_host::pthread_mutex_unlock;
+        every pthread_cond_signal(condition: *mut pthread_cond_t) -> c_int = lock_of_host::pthread_cond_signal;
+    }
+    HOST_END {
+        every pthread_exit(value: *mut c_void) -> ! = end_of_host::pthread_exit;
     }
     LOADING {
         seen dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen;

@@ -16,8 +16,9 @@
 //!
 //! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
 //! the signal masks of `mask`; `signals`; `process` and `command`, with `shelter`; `semaphore`, with `posts` and
-//! `patience`; `names` and `hosts`; `loading`, with `seen` and `linker`; and `identity`, in the object of a language
-//! runtime alone, with `noted` of the signals that such a runtime handles later.
+//! `patience`; `names` and `hosts`; `loading`, with `seen` and `linker`; and, in the object of a language runtime
+//! alone, `identity`, with `noted` of the signals that it handles later, `lock_of_host`, with `lock_parts`, and
+//! `end_of_host`.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
 //! `nature` of what is no socket, `ranges`, `readable` and `options`; `batch` and `sendfile`; `connection` —
@@ -30,6 +31,7 @@ mod caller;
 mod command;
 mod connection;
 mod elf;
+mod end_of_host;
 mod family;
 mod handlers;
 mod hooks;
@@ -38,6 +40,8 @@ mod identity;
 mod linker;
 mod listener;
 mod loading;
+mod lock_of_host;
+mod lock_parts;
 mod mask;
 mod names;
 mod nature;
@@ -67,9 +71,12 @@ mod turn;
 mod wait;
 
 pub(crate) use caller::{pause, resume};
+pub(crate) use end_of_host::{hook_end, host_ends};
 pub(crate) use family::Families;
 pub(crate) use handlers::handler_behind;
 pub(crate) use identity::is_main;
+pub(crate) use lock_of_host::{hook_lock, keep_lock};
+pub(crate) use lock_parts::Parts;
 pub(crate) use noted::{
     begin_sole, claim, comes, end_sole, handled, is_behind, is_claimed, note, so_far,
 };

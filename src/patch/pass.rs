@@ -133,12 +133,20 @@ pub(super) fn catch_up() {
 /// A handle is one that dlopen(3) has given, and is open.
 pub(crate) unsafe fn patch_one(wanted: Wanted<'_>, families: Families) -> Result<usize> {
     // SAFETY: the caller vouches for the handle.
+    let changed = unsafe { patch_quietly(wanted, families) }?;
+    handlers::wrap_all();
+    Ok(changed)
+}
+
+/// The same, and leaves signal handlers alone: of families whose hooks do not care where they are called.
+///
+/// # Safety
+/// As above.
+pub(super) unsafe fn patch_quietly(wanted: Wanted<'_>, families: Families) -> Result<usize> {
+    // SAFETY: the caller vouches for the handle.
     match unsafe { run(wanted, Aim::Patch(families)) }? {
         (_, 0) => Err(Error::ENOENT),
-        (changed, _) => {
-            handlers::wrap_all();
-            Ok(changed)
-        }
+        (changed, _) => Ok(changed),
     }
 }
 
@@ -254,7 +262,9 @@ fn step(task: Task, image: &Image<'_>, libc: Range, slot: Slot<'_>, settled: boo
     let (from, content) = content(image, libc, slot, hook);
     let to = match (task, content) {
         (Task::Patch(families), Content::Original) if hook.families.meets(families) => hook.entry(),
-        (Task::Restore, Content::Hook) => hook.original_for(slot.usage),
+        (Task::Restore, Content::Hook) if !hook.families.meets(Families::LASTING) => {
+            hook.original_for(slot.usage)
+        }
         (Task::Patch(families), Content::Unsettled)
             if !settled && hook.families.meets(families) =>
         {

@@ -11,7 +11,7 @@ use super::sockets::{
 use super::streams::{Patience, Place};
 use super::threads::Call;
 use super::waits::{self, Python, Raised};
-use super::{alarms, beneath, census, class, patching, state, threads};
+use super::{alarms, beneath, census, class, keep, patching, state, threads};
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub;
@@ -392,6 +392,13 @@ fn census(given: Arguments<'_>) -> Answer {
     Ok(unsafe { census::take(given.0) })
 }
 
+fn keeps_gil(given: Arguments<'_>) -> Answer {
+    match keep::keeps() {
+        None => given.none(),
+        Some(keeps) => given.bool(keeps),
+    }
+}
+
 fn end(given: Arguments<'_>) -> Answer {
     state::end();
     given.none()
@@ -456,6 +463,7 @@ methods_of! {
     shutdown(2..=2) "shutdown(fd, how)\n--\n\nShuts a socket down, and tells who waits for it.";
     socket_methods(2..=2) "socket_methods(class, offset)\n--\n\nThe methods of a class of sockets whose fields begin there: a dict.";
     close(1..=1) "close(fd)\n--\n\nCloses a descriptor: who waits for it gets an error.";
+    keeps_gil(0..=0) "keeps_gil()\n--\n\nWhether a switch keeps the interpreter's lock; None before the first wait or green thread.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
 

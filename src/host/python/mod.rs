@@ -8,6 +8,7 @@
 //!
 //! * `api` — the functions of CPython that are used.
 //! * `state` — attaching and detaching thread states, and what CPython knows the OS thread by.
+//! * `keep` — from one state to another without letting go of the lock.
 //! * `threads` — the life of a green thread that runs Python.
 //! * `chunk` — where its Python frames lie.
 //! * `class` — the class of the objects that stand for green threads.
@@ -35,6 +36,7 @@ mod callers;
 mod census;
 mod chunk;
 mod class;
+mod keep;
 mod methods;
 mod patching;
 mod sockets;

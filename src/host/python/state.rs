@@ -6,8 +6,9 @@
 //! value goes with the green thread on every version.
 
 use super::api::{self, Api, State};
-use super::{beneath, census, chunk, threads};
+use super::{beneath, census, chunk, keep, threads};
 use crate::hub::{self, Attached, Runtime};
+use crate::patch;
 use std::cell::Cell;
 use std::ffi::{c_void, CStr};
 use std::ptr;
@@ -92,6 +93,8 @@ pub(super) fn is_attached(api: &Api) -> bool {
 /// No green thread is switched to any more.
 pub(super) fn end() {
     OVER.store(true, Ordering::Release);
+    keep::end();
+    patch::host_ends();
 }
 
 pub(super) fn is_over() -> bool {
@@ -147,7 +150,7 @@ pub(super) fn attach(from: Attached, to: Attached, mark: Attached) {
             }
             _ => {
                 set_mark(mark);
-                (api.state_swap)(to);
+                keep::swap(api, to);
                 if !dying.is_null() {
                     set_mark(dying);
                     (api.state_delete)(dying);

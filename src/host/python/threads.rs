@@ -2,7 +2,7 @@
 
 use super::api::{self, Api, Object, State};
 use super::beneath::Disguise;
-use super::{alarms, beneath, census, chunk, state};
+use super::{alarms, beneath, census, chunk, keep, state};
 use crate::error::{Error, Result};
 use crate::hub::{self, Hub, SpawnOptions};
 use crate::slab::Id;
@@ -129,6 +129,8 @@ pub(super) unsafe fn spawn(
     runner: Option<Runner>,
 ) -> Result<Id> {
     let hub = hub::enter()?;
+    // SAFETY: the caller vouches for the state.
+    unsafe { keep::prepare(api) };
     let record = Box::into_raw(Box::new(Record::new(thread, call, runner)));
     let options = SpawnOptions {
         stack_size: stack_size(api),
@@ -233,6 +235,8 @@ pub(super) fn record<'thread>(
         if !thread.root.get() {
             return Err(Error::NOT_GREEN);
         }
+        // SAFETY: a builtin asks, which is called with the state attached.
+        unsafe { keep::prepare(api::known()) };
         let none = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         record = Box::into_raw(Box::new(Record::new(ptr::null_mut(), none, None))).cast();
         hub.set_root_record(record);
