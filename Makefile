@@ -36,7 +36,8 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch abi-baseline bench-core bench-python test-bench-python lint lint-python \
+        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch stress-switches abi-baseline \
+        bench-core bench-python test-bench-python lint lint-python \
         bindings wheel install install-header \
         install-shared install-static uninstall clean
 
@@ -119,6 +120,12 @@ test-soak: ## producers and consumers on four OS threads, then the hooks against
 	GREENHUB_SOAK_SECONDS=$${GREENHUB_SOAK_SECONDS:-60} \
 	    $(CARGO) test --release --test behaviour_objects_threads every_item
 	@$(MAKE) --no-print-directory soak-patch
+
+stress-switches: build ## random switches of Python's beside busy OS threads, 20 s; PYTHONS chooses
+	for python in $${PYTHONS:-$(PYTHON)}; do \
+	    GREENHUB_LIBRARY=$(abspath $(RELEASE))/libgreenhub.so PYTHONPATH=python_ctypes \
+	        $$python -X dev python_ctypes/tests/stress_switches.py $${GREENHUB_SOAK_SECONDS:-20} || exit 1; \
+	done
 
 soak-patch: build # new sequences until the time is over, then 100,000 rounds
 	@mkdir -p $(TARGET)/soak

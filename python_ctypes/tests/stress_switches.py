@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Random switches between green threads beside busy OS threads, with what a switch must not mix up.
 
-Usage: stress_switches.py [SECONDS [SEED]]. The last line counts; whatever is wrong is a traceback and
-status 1. ``make stress-switches`` runs it with ``-X dev`` in each CPython on the machine.
+Usage: stress_switches.py [SECONDS [SEED]]. The last line counts; whatever is wrong is a traceback
+and status 1. ``make stress-switches`` runs it with ``-X dev``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ import threading
 import time
 import traceback
 import warnings
-from typing import Callable, Iterator
+from typing import Any, Callable, Generator
 
 import greenhub
 from greenhub import debug
 
 VARIABLE: contextvars.ContextVar[int] = contextvars.ContextVar("variable", default=-1)
-COMPARE = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int)
-)
+COMPARE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
 LIBC = ctypes.CDLL(None)
 
 failures: list[str] = []
@@ -42,7 +40,7 @@ class Switches:
         self.random = random.Random(seed)
         self.count = 0
         self.stop = False
-        self.queue: greenhub.Queue = greenhub.Queue()
+        self.queue: greenhub.Queue[object] = greenhub.Queue()
         self.operations: list[Callable[[], None]] = [
             self.switch,
             self.raises_across,
@@ -86,7 +84,7 @@ class Switches:
         assert sys.exc_info()[1] is None
 
     def generates(self) -> None:
-        def numbers(up_to: int) -> Iterator[int]:
+        def numbers(up_to: int) -> Generator[int, None, None]:
             for number in range(up_to):
                 self.switch()
                 try:
@@ -127,7 +125,7 @@ class Switches:
         numbers = [self.random.randrange(1000) for _ in range(4)]
         nest = self.random.random() < 0.3
 
-        def compare(one: ctypes._Pointer, other: ctypes._Pointer) -> int:
+        def compare(one: Any, other: Any) -> int:
             self.switch()
             if nest and self.random.random() < 0.1:
                 self.calls_back()

@@ -5,25 +5,12 @@
 //! loop: the process would abort. So where green threads have run the OS thread stops for good instead, as from
 //! 3.14 on CPython has every one do. The process ends it.
 
-use super::family::Families;
 use super::hooks::originals;
-use super::objects::Wanted;
-use super::pass;
-use crate::error::Result;
 use crate::hub;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
-
-/// Hooks the object that holds the runtime, for good.
-///
-/// # Safety
-/// A handle that dlopen(3) has given, and that is open.
-pub(crate) unsafe fn hook_end(handle: *mut c_void) -> Result<usize> {
-    // SAFETY: the caller vouches for the handle.
-    unsafe { pass::patch_quietly(Wanted::Handle(handle), Families::HOST_END) }
-}
 
 /// The runtime is about to end. Before this its threads end as they like.
 pub(crate) fn host_ends() {

@@ -27,7 +27,7 @@ impl Families {
     /// What ends a runtime's OS threads when it ends itself: there alone too.
     pub(crate) const HOST_END: Families = Families(1 << 10);
 
-    /// What is never taken back.
+    /// What is never taken back: an OS thread may be between two calls that belong together.
     pub(crate) const LASTING: Families = Families(Families::HOST_LOCK.0 | Families::HOST_END.0);
 
     /// Whoever waits for descriptors must hear of their close.

@@ -13,12 +13,8 @@
 //!
 //! Only the holder changes states, so that one place says who does, and the others' calls cost a look at it.
 
-use super::family::Families;
 use super::hooks::originals;
 use super::lock_parts as parts;
-use super::objects::Wanted;
-use super::pass;
-use crate::error::Result;
 use crate::hub::{self, Hub};
 use libc::{pthread_cond_t, pthread_mutex_t};
 use std::ffi::c_int;
@@ -49,16 +45,6 @@ fn step() -> u8 {
 
 fn go(step: u8) {
     STEP.store(step, Ordering::Relaxed);
-}
-
-/// Hooks the object that holds the runtime. They stay: another OS thread may be between two of them when all hooks
-/// are taken back, and would wait for itself.
-///
-/// # Safety
-/// A handle that dlopen(3) has given, and that is open.
-pub(crate) unsafe fn hook_lock(handle: *mut std::ffi::c_void) -> Result<usize> {
-    // SAFETY: the caller vouches for the handle.
-    unsafe { pass::patch_quietly(Wanted::Handle(handle), Families::HOST_LOCK) }
 }
 
 /// Has the runtime change states, and keeps its lock meanwhile unless somebody has asked for it. False if the runtime

@@ -71,14 +71,14 @@ mod turn;
 mod wait;
 
 pub(crate) use caller::{pause, resume};
-pub(crate) use end_of_host::{hook_end, host_ends};
+pub(crate) use end_of_host::host_ends;
 pub(crate) use family::Families;
 pub(crate) use handlers::handler_behind;
 pub(crate) use identity::is_main;
-pub(crate) use lock_of_host::{hook_lock, keep_lock};
+pub(crate) use lock_of_host::keep_lock;
 pub(crate) use lock_parts::Parts;
 pub(crate) use noted::{
     begin_sole, claim, comes, end_sole, handled, is_behind, is_claimed, note, so_far,
 };
 pub(crate) use objects::Wanted;
-pub(crate) use pass::{patch, patch_one, report, unpatch};
+pub(crate) use pass::{patch, patch_for_good, patch_one, report, unpatch};

@@ -133,16 +133,16 @@ pub(super) fn catch_up() {
 /// A handle is one that dlopen(3) has given, and is open.
 pub(crate) unsafe fn patch_one(wanted: Wanted<'_>, families: Families) -> Result<usize> {
     // SAFETY: the caller vouches for the handle.
-    let changed = unsafe { patch_quietly(wanted, families) }?;
+    let changed = unsafe { patch_for_good(wanted, families) }?;
     handlers::wrap_all();
     Ok(changed)
 }
 
-/// The same, and leaves signal handlers alone: of families whose hooks do not care where they are called.
+/// The same for `Families::LASTING`, whose hooks do not care where they are called: signal handlers are left alone.
 ///
 /// # Safety
 /// As above.
-pub(super) unsafe fn patch_quietly(wanted: Wanted<'_>, families: Families) -> Result<usize> {
+pub(crate) unsafe fn patch_for_good(wanted: Wanted<'_>, families: Families) -> Result<usize> {
     // SAFETY: the caller vouches for the handle.
     match unsafe { run(wanted, Aim::Patch(families)) }? {
         (_, 0) => Err(Error::ENOENT),

@@ -10,7 +10,7 @@
 
 use super::api::{Api, State};
 use super::state::{interpreter, mark, set_mark};
-use crate::patch::{self, Parts};
+use crate::patch::{self, Families, Parts, Wanted};
 use crate::sys::symbol::Opened;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -88,13 +88,11 @@ unsafe fn find_out(api: &Api) {
     // Whoever comes here while the lock is let go below takes it as it is.
     WAY.store(if is_kept { KEPT } else { SWAPS }, Ordering::Relaxed);
     let Some(interpreter) = Opened::around(api.state_swap as usize) else { return };
-    // SAFETY: open until this function returns. A program that cannot be patched does without.
-    let _ = unsafe { patch::hook_end(interpreter.handle()) };
-    if is_kept || std::env::var_os(VARIABLE).is_some_and(|value| value == "0") {
-        return;
-    }
-    // SAFETY: as above.
-    if unsafe { patch::hook_lock(interpreter.handle()) }.is_err() {
+    let tries = !is_kept && std::env::var_os(VARIABLE).is_none_or(|value| value != "0");
+    let families = if tries { Families::LASTING } else { Families::HOST_END };
+    // SAFETY: open until this function returns.
+    let hooked = unsafe { patch::patch_for_good(Wanted::Handle(interpreter.handle()), families) };
+    if hooked.is_err() || !tries {
         return;
     }
     // SAFETY: the caller vouches for it.
