@@ -246,6 +246,9 @@ def main() -> int:
     greenhub.monkey_patch(thread=False, all=True)
     # That a process with several OS threads forks is what is tried here.
     warnings.simplefilter("ignore", DeprecationWarning)
+    # The collector runs where it is called: a destructor in between would swallow a kill or a
+    # timeout that is meant for what it interrupts.
+    gc.disable()
     over = threading.Event()
     shares = [0, 0]
 
