@@ -36,8 +36,8 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-aarch64 test-python test-bench test-loom test-soak soak-patch stress-switches abi-baseline \
-        bench-core bench-python test-bench-python lint lint-python \
+        test-valgrind test-aarch64 test-python test-components test-bench test-loom test-soak soak-patch stress-switches \
+        abi-baseline bench-core bench-python test-bench-python lint lint-python \
         bindings wheel install install-header \
         install-shared install-static uninstall clean
 
@@ -101,6 +101,9 @@ test-aarch64: ## C programs built for aarch64, under qemu's user-mode emulation
 
 test-python: build ## the wheel, installed for each CPython on the machine; PYTHONS chooses
 	@PYTHON="$(PYTHON)" PYTHONS="$(PYTHONS)" TARGET="$(TARGET)" RELEASE="$(RELEASE)" scripts/test-python.sh
+
+test-components: build ## Python's drivers as PyPI has them, against real servers; PYTHONS chooses
+	@PYTHON="$(PYTHON)" PYTHONS="$(PYTHONS)" TARGET="$(TARGET)" RELEASE="$(RELEASE)" scripts/test-components.sh
 
 abi-baseline: ## write the ABI's baseline in tests/abi anew, and say what changed
 	@scripts/setup.sh test

@@ -44,13 +44,21 @@ toolchain() {
     fi
 }
 
-# What tests/components.rs tries, each a library that is not ours or its server.
+# What tests/components.rs and python_ctypes/components try, each a library that is not ours or its server.
 real_components() {
     library libcurl libcurl4-openssl-dev
     library libpq libpq-dev
     library openssl libssl-dev
     want openssl openssl
     have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || optional+=(postgresql)
+    # Of MariaDB what starts no server by itself.
+    server mariadbd mariadb-server-core
+    server my_print_defaults mariadb-client-core
+    server redis-server redis-server
+}
+
+server() { # program, Debian package
+    have "$1" || [ -x "/usr/sbin/$1" ] || optional+=("$2")
 }
 
 library() { # pkg-config's name, Debian package

@@ -55,6 +55,7 @@ part asan 600
 part valgrind 450
 part aarch64 600
 part python 300
+part components 300
 part bench 120
 
 if grep -hq '^skipped: ' "$logs"/*.log; then

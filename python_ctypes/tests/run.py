@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs all tests of this folder; the last line is in the form that scripts/test.sh counts.
+"""Runs all tests of a folder; the last line is in the form that scripts/test.sh counts.
 
-Usage: run.py [--installed]. With --installed it is an error if the package under test is not one
-that was installed for this interpreter.
+Usage: run.py [--installed] [FOLDER]. Without one it is the folder of this file. With --installed it
+is an error if the package under test is not one that was installed for this interpreter.
 """
 
 from __future__ import annotations
@@ -11,28 +11,43 @@ import faulthandler
 import sys
 import unittest
 from pathlib import Path
+from typing import Any
+
+
+class Result(unittest.TextTestResult):
+    """Counts what passed: a class or a module that is skipped, or fails, is no test."""
+
+    passed = 0
+
+    def addSuccess(self, test: unittest.TestCase) -> None:
+        super().addSuccess(test)
+        self.passed += 1
 
 
 def main(arguments: list[str]) -> int:
-    if arguments not in ([], ["--installed"]):
+    is_installed = arguments[:1] == ["--installed"]
+    folders = arguments[is_installed:]
+    if len(folders) > 1 or any(folder.startswith("-") for folder in folders):
         sys.stderr.write(__doc__ or "")
         return 2
     faulthandler.enable()
     import greenhub
 
     place = Path(greenhub.__file__).resolve()
-    if arguments and Path(sys.prefix).resolve() not in place.parents:
+    if is_installed and Path(sys.prefix).resolve() not in place.parents:
         sys.stderr.write("%s is not installed in %s\n" % (place, sys.prefix))
         return 1
-    suite = unittest.defaultTestLoader.discover(str(Path(__file__).parent))
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
+    folder = folders[0] if folders else str(Path(__file__).parent)
+    suite = unittest.defaultTestLoader.discover(folder)
+    kind: Any = Result
+    result: Any = unittest.TextTestRunner(sys.stdout, verbosity=1, resultclass=kind).run(suite)
     for test, reason in result.skipped:
         print("ignored: %s: %s" % (test, reason))
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     ignored = len(result.skipped)
-    passed = max(0, result.testsRun - failed - ignored)
-    verdict = "ok" if result.wasSuccessful() and passed else "FAILED"
-    print("test result: %s. %d passed; %d failed; %d ignored" % (verdict, passed, failed, ignored))
+    verdict = "ok" if result.wasSuccessful() and result.passed else "FAILED"
+    counts = (result.passed, failed, ignored)
+    print("test result: %s. %d passed; %d failed; %d ignored" % (verdict, *counts))
     return 0 if verdict == "ok" else 1
 
 

@@ -62,24 +62,17 @@ impl Record {
     }
 }
 
-/// Address space of a stack. An interpreter's frames are large, and up to 3.11 each call of a Python function may
-/// use some; 3.12 and 3.13 count calls of C functions as if the stack had 8 MiB (docs/python.md).
-static STACK_SIZE: AtomicUsize = AtomicUsize::new(0);
+/// Address space of a stack, until somebody chooses another. What a C library may expect of any thread: OpenBLAS
+/// takes more than 2 MiB in one frame, and steps over the guard where that is too much. 3.12 and 3.13 count calls of C
+/// functions as if the stack had this size.
+const USUAL_STACK: usize = 8 * 1024 * 1024;
 
-fn stack_size(api: &Api) -> usize {
-    const MIB: usize = 1024 * 1024;
-    match STACK_SIZE.load(Ordering::Relaxed) {
-        0 if api.version == 0x030c || api.version == 0x030d => 8 * MIB,
-        0 => MIB,
-        size => size,
-    }
-}
+static STACK_SIZE: AtomicUsize = AtomicUsize::new(USUAL_STACK);
 
 /// Bytes for the stacks of green threads that are made from now on; 0 for the default.
 pub(super) fn set_stack_size(size: usize) -> Result<()> {
-    if size != 0 {
-        crate::stack::slot_size(size)?;
-    }
+    let size = if size == 0 { USUAL_STACK } else { size };
+    crate::stack::slot_size(size)?;
     STACK_SIZE.store(size, Ordering::Relaxed);
     Ok(())
 }
@@ -133,7 +126,7 @@ pub(super) unsafe fn spawn(
     unsafe { keep::prepare(api) };
     let record = Box::into_raw(Box::new(Record::new(thread, call, runner)));
     let options = SpawnOptions {
-        stack_size: stack_size(api),
+        stack_size: STACK_SIZE.load(Ordering::Relaxed),
         detached: true,
         room: chunk::room(api),
         name: None,
