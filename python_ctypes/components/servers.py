@@ -25,7 +25,7 @@ sys.path.append(str(TESTS))
 
 from support import missing  # noqa: E402
 
-__all__ = ["Server", "find_program", "free_port", "is_listening"]
+__all__ = ["Server", "find_program", "free_port", "is_listening", "missing"]
 
 _STARTS_WITHIN = 60.0
 _ENDS_WITHIN = 10.0

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 import greenhub
-from support import missing
+from servers import missing
 
 __all__ = ["SlowCalls", "Ticker", "driver", "together"]
 
@@ -74,9 +74,11 @@ class Ticker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        ticks = self.ticks
         # Its last turn ends the gap that the block may have made.
         greenhub.sleep(0.005)
         self._thread.kill()
+        self.ticks = ticks
 
 
 class SlowCalls(unittest.TestCase):

@@ -12,9 +12,7 @@ import unittest
 from pathlib import Path
 
 import greenhub
-from slow_calls import driver
-
-support = driver("support")
+from servers import missing
 
 _SOURCE = r"""
 #include <poll.h>
@@ -35,7 +33,7 @@ int wait_for(int fd)
 class CLibrary(unittest.TestCase):
     def setUp(self) -> None:
         greenhub.monkey_patch()
-        compiler = shutil.which("cc") or support.missing("cc")
+        compiler = shutil.which("cc") or missing("cc")
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
         built = str(Path(folder) / "libstubborn.so")

@@ -27,7 +27,10 @@ def slow(connection: Any, seconds: float) -> None:
 class Psycopg2(sql_driver.SqlDriver):
     error = psycopg2.Error
     sleep = "select pg_sleep(%s)"
-    large = "select repeat('x', 1000) from generate_series(1, 4000)"
+    large = (
+        "select repeat('x', 1000) from generate_series(1, 4000) as number"
+        " where number % 1000 > 0 or pg_sleep(0.02) is not null"
+    )
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -58,13 +61,12 @@ class Psycopg2(sql_driver.SqlDriver):
     def test_copies_in_and_out_pass_through(self) -> None:
         connection = connect(self.address)
         lines = "".join("%d\t%s\n" % (number, "x" * 1000) for number in range(2000))
-        with connection.cursor() as cursor, Ticker() as ticker:
+        with connection.cursor() as cursor:
             cursor.execute("create temporary table copied (number int, text text)")
             cursor.copy_from(io.StringIO(lines), "copied")
             out = io.StringIO()
             cursor.copy_to(out, "copied")
         self.assertEqual(out.getvalue(), lines)
-        self.assertGreaterEqual(ticker.ticks, 1)
         connection.close()
 
     def test_a_notification_wakes_who_selects_on_the_connection(self) -> None:
