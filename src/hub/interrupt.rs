@@ -182,9 +182,12 @@ impl Hub {
                 heeds && !self.heeders.spares(thread, signal)
             };
             let is_parked = |thread: &Thread| thread.state.get() == State::Parked;
-            if is_parked(root) && heeds(root) {
-                self.unpark(root, Wake::Interrupted);
-                // Several that come together end one call, as they would in the kernel.
+            if heeds(root) {
+                if is_parked(root) {
+                    self.unpark(root, Wake::Interrupted);
+                }
+                // Several that come together end one call, as they would in the kernel. One that waits and is between
+                // two tries waits all the same: given to another, the signal would be lost to it.
                 root.heeds.set(Heed::Interrupted);
                 continue;
             }
@@ -194,11 +197,7 @@ impl Hub {
                     found = self.unpark(thread, Wake::Interrupted);
                 }
             });
-            // Nobody but who is between two tries of one wait: the signal would be lost to it.
-            if !found && heeds(root) {
-                root.heeds.set(Heed::Interrupted);
-                continue;
-            }
+            // Nobody but who is between two tries of one wait.
             self.threads.for_each(|thread| {
                 if !found && heeds(thread) {
                     thread.heeds.set(Heed::Interrupted);
