@@ -2,8 +2,8 @@
 //!
 //! Every call is made at once, without waiting, whenever the hub knows nothing against it. Only one that
 //! would have to wait asks what kind of waiting the descriptor's owner has chosen, so that all others pay
-//! for nothing. The mode is asked for each time: it belongs to the open file, which another process may
-//! have too.
+//! for nothing. Its mode is asked for unless it is known (`hub::is_blocking`): it belongs to the open file, which
+//! another process may have too.
 
 use super::caller::Caller;
 use super::nature::{self, Nature};
