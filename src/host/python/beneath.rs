@@ -9,7 +9,9 @@
 //! Only for callers that are known to ask is a thread made up like this: the interpreter and the modules that come with
 //! it, which lock in OpenSSL as well (`callers`). Others see one interruption, as they would if a signal came, and find
 //! their calls cancelled from then on, since many repeat what was interrupted for ever. They fail with an error of
-//! their own; ours is raised in its place where the thread ends, or its `Timeout`, or else at the next wait.
+//! their own; ours is raised in its place where the thread ends, or its `Timeout`, or else at the next wait. Some try
+//! again whatever they are told (libcurl 7.61 does): they are let wait in the end, since they would keep the processor
+//! busy until their call is done.
 //!
 //! The main thread is the one that handles signals, and a handler must not run in a thread that only looks like it. So
 //! a thread waits until what was noted is handled, and while it looks so what comes is kept back (`patch::noted`).
@@ -37,6 +39,10 @@ pub(super) enum Disguise {
     Refused,
 }
 
+/// How many waits of a thread are refused before one is let be: more than any library makes, host by host and address
+/// by address, before it gives up.
+const MOST_REFUSALS: u32 = 100;
+
 /// # Safety
 /// What the hub has as a record.
 unsafe fn record<'thread>(record: *mut c_void) -> &'thread Record {
@@ -57,15 +63,17 @@ pub(super) fn interrupts(place: *mut c_void, canceled: bool, origin: &dyn Origin
         return true;
     }
     record.told.set(true);
+    record.refusals.set(record.refusals.get().saturating_add(1));
     record.disguise.replace(Disguise::Refused) != Disguise::Refused
 }
 
-/// A call is made after one that looked interrupted.
+/// A call is made after one that looked interrupted, or after too many that were refused.
 pub(super) fn was_ignored(place: *mut c_void) -> bool {
     // SAFETY: as above.
     let record = unsafe { record(place) };
     match record.disguise.get() {
-        Disguise::Off | Disguise::Refused => false,
+        Disguise::Off => false,
+        Disguise::Refused => record.refusals.get() >= MOST_REFUSALS,
         Disguise::Ready => {
             record.disguise.set(Disguise::Off);
             true

@@ -36,6 +36,8 @@ pub(super) struct Record {
     pub(super) waits: Cell<bool>,
     /// A C library was told of that, and is going to fail with an error of its own.
     pub(super) told: Cell<bool>,
+    /// How many of its waits were refused since.
+    pub(super) refusals: Cell<u32>,
     pub(super) disguise: Cell<Disguise>,
     /// The place above its C stack is free.
     pub(super) has_room: Cell<bool>,
@@ -54,6 +56,7 @@ impl Record {
             thrown: Cell::new(ptr::null_mut()),
             waits: Cell::new(false),
             told: Cell::new(false),
+            refusals: Cell::new(0),
             disguise: Cell::new(Disguise::Off),
             has_room: Cell::new(false),
             state: Cell::new(ptr::null_mut()),

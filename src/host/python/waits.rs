@@ -63,6 +63,7 @@ pub(super) fn take_thrown(hub: &Hub, thread: &Thread, record: &Record) -> (*mut 
     }
     hub.appease(thread);
     beneath::undisguise(thread.id, record);
+    record.refusals.set(0);
     (thrown, record.told.replace(false))
 }
 
