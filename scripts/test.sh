@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 logs=${CARGO_TARGET_DIR:-target}/test-logs
 mkdir -p "$logs"
 rm -f "$logs"/*.log
-running=
-trap '[ -z "$running" ] || kill -TERM "$running" 2>/dev/null; exit 130' INT TERM
+declare -A running started limits
+trap 'kill -TERM ${running[@]} 2>/dev/null; exit 130' INT TERM
 passed=0 failed=0 skipped=0
 failures=()
 
@@ -17,17 +17,22 @@ sum() { # log, word: the sum of `N word` in cargo's result lines
     grep -h '^test result: ' "$1" | grep -oE "[0-9]+ $2" | awk '{n += $1} END {print n + 0}'
 }
 
-part() { # name, limit in seconds
-    local name=$1 limit=$2 log="$logs/$1.log" start=$SECONDS status=0 ok bad skips ignored
-    echo "== $name"
+begin() { # name, limit in seconds
+    started[$1]=$SECONDS
+    limits[$1]=$2
     # timeout(1) ends the whole process group; in the background, so that the
     # trap above can end it too.
-    timeout --kill-after=10 "$limit" make --no-print-directory "test-$name" >"$log" 2>&1 &
-    running=$!
-    tail --pid="$running" --sleep-interval=0.2 -n +1 -f "$log" &
-    wait "$running" || status=$?
-    running=
-    wait
+    timeout --kill-after=10 "$2" make --no-print-directory "test-$1" >"$logs/$1.log" 2>&1 &
+    running[$1]=$!
+}
+
+finish() { # name
+    local name=$1 log="$logs/$1.log" status=0 ok bad skips ignored
+    echo "== $name"
+    tail --pid="${running[$name]}" --sleep-interval=0.2 -n +1 -f "$log" &
+    wait "${running[$name]}" || status=$?
+    unset "running[$name]"
+    wait $!
     ok=$(sum "$log" passed)
     bad=$(sum "$log" failed)
     ignored=$(sum "$log" ignored)
@@ -40,21 +45,29 @@ part() { # name, limit in seconds
     fi
     if ((status != 0 && bad == 0)); then
         bad=1
-        ((status == 124 || status == 137)) && echo "$name: no end after $limit s"
+        ((status == 124 || status == 137)) && echo "$name: no end after ${limits[$name]} s"
     fi
     ((bad == 0)) || failures+=("$name")
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skips + ignored))
-    echo "== $name: $ok passed, $bad failed, $((skips + ignored)) skipped, $((SECONDS - start)) s"
+    echo "== $name: $ok passed, $bad failed, $((skips + ignored)) skipped, $((SECONDS - started[$name])) s"
+}
+
+part() { # name, limit in seconds
+    begin "$1" "$2"
+    finish "$1"
 }
 
 part suite 900
 part poll 450
-part faults 300
-part loom 600
+# These build for most of their time, on one core for much of that.
+begin faults 400
+begin loom 700
+finish faults
+finish loom
 part asan 600
 part valgrind 450
 part aarch64 600
-part python 300
+part python 400
 part components 300
 part bench 120
 

@@ -124,7 +124,8 @@ class Structs(unittest.TestCase):
         self.assertEqual(seen, [0, 0, 65536, 1, 0, _bindings.GH_ENOHUB])
 
     def test_a_null_callback_passes(self) -> None:
-        self.assertEqual(library.gh_patch_info(_bindings.gh_patch_visitor(), None), 0)
+        # How many there are: the first green thread of a process has some exchanged.
+        self.assertGreaterEqual(library.gh_patch_info(_bindings.gh_patch_visitor(), None), 0)
 
     def test_a_callback_of_python_is_called_by_the_hub(self) -> None:
         seen: list[int | None] = []

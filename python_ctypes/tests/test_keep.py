@@ -82,36 +82,36 @@ class Keep(unittest.TestCase):
             GREENHUB_KEEP_GIL="0",
         )
 
-    @unittest.skipUnless(SWAP_LETS_GO, "up to 3.11 nothing has to be kept")
-    @unittest.skipUnless(platform.machine() == "x86_64", "writes a function in machine code")
-    def test_a_lock_that_is_used_otherwise_is_left_alone(self) -> None:
-        """As in an interpreter of another make: one of the three functions is somebody else's."""
-        self.run_program("""
-            import ctypes, mmap, struct
-            libc = ctypes.CDLL(None)
-            signal = ctypes.cast(libc.pthread_cond_signal, ctypes.c_void_p).value
-            page = mmap.mmap(-1, 4096, prot=7)
-            place = ctypes.addressof(ctypes.c_char.from_buffer(page))
-            page[:12] = b"\\x48\\xb8" + struct.pack("<Q", signal) + b"\\xff\\xe0"
-            word, found = ctypes.sizeof(ctypes.c_void_p), 0
-            for line in open("/proc/self/maps"):
-                addresses, rights, _, _, _, *path = line.split()
-                if not rights.startswith("rw") or not path or "python" not in path[0]:
-                    continue
-                start, end = (int(number, 16) for number in addresses.split("-"))
-                slots = (ctypes.c_size_t * ((end - start) // word)).from_address(start)
-                for number in range(len(slots)):
-                    if slots[number] == signal:
-                        slots[number] = place
-                        found += 1
-            if not found:
-                print("no slot")
-                sys.exit()
-            greenhub.spawn(int).wait()
-            assert debug.keeps_gil() is False
-            busy(1)
-            assert switch(0.1) > 0
-        """)
+    if SWAP_LETS_GO and platform.machine() == "x86_64":  # Writes a function in machine code.
+
+        def test_a_lock_that_is_used_otherwise_is_left_alone(self) -> None:
+            """As in an interpreter of another make: one of the three functions is somebody else's."""
+            self.run_program("""
+                import ctypes, mmap, struct
+                libc = ctypes.CDLL(None)
+                signal = ctypes.cast(libc.pthread_cond_signal, ctypes.c_void_p).value
+                page = mmap.mmap(-1, 4096, prot=7)
+                place = ctypes.addressof(ctypes.c_char.from_buffer(page))
+                page[:12] = b"\\x48\\xb8" + struct.pack("<Q", signal) + b"\\xff\\xe0"
+                word, found = ctypes.sizeof(ctypes.c_void_p), 0
+                for line in open("/proc/self/maps"):
+                    addresses, rights, _, _, _, *path = line.split()
+                    if not rights.startswith("rw") or not path or "python" not in path[0]:
+                        continue
+                    start, end = (int(number, 16) for number in addresses.split("-"))
+                    slots = (ctypes.c_size_t * ((end - start) // word)).from_address(start)
+                    for number in range(len(slots)):
+                        if slots[number] == signal:
+                            slots[number] = place
+                            found += 1
+                if not found:
+                    print("no slot")
+                    sys.exit()
+                greenhub.spawn(int).wait()
+                assert debug.keeps_gil() is False
+                busy(1)
+                assert switch(0.1) > 0
+            """)
 
     def test_os_threads_and_a_hub_that_never_waits_get_equal_shares(self) -> None:
         """Each switch would be a chance to starve the others, or to be starved by them."""

@@ -147,7 +147,9 @@ class Seeds(unittest.TestCase):
             Path(script).write_text(PATCHES + SLEEPER)
             done = run_python("import runpy, sys; runpy.run_path(sys.argv[1])", script)
         lines = done.stdout.splitlines()
-        self.assertEqual((done.stderr, lines[-1]), ("", "slept"))
+        self.assertEqual(done.stderr, "")
+        # The other one may have a word more.
+        self.assertIn("slept", lines[-2:])
         # One each 100 ms in 3 s: a busy machine may leave some out, a blocked one all but one.
         self.assertGreater(lines.count("tick"), 15)
 
