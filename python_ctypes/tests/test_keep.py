@@ -85,7 +85,7 @@ class Keep(unittest.TestCase):
     if SWAP_LETS_GO and platform.machine() == "x86_64":  # Writes a function in machine code.
 
         def test_a_lock_that_is_used_otherwise_is_left_alone(self) -> None:
-            """As in an interpreter of another make: one of the three functions is somebody else's."""
+            """As in another make of interpreter: one of the three functions is somebody's own."""
             self.run_program("""
                 import ctypes, mmap, struct
                 libc = ctypes.CDLL(None)
