@@ -164,13 +164,11 @@ pub(super) unsafe fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int 
     if matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) {
         return noted(fd, plain(argument));
     }
-    let plain = |argument| {
-        let done = plain(argument);
-        if command == libc::F_SETFL {
-            hub::mode_has_changed(fd);
-        }
-        done
-    };
+    if command == libc::F_SETFL {
+        // SAFETY: as above.
+        return unsafe { set_flags(fd, argument) };
+    }
+    // A call at the end is a jump, which spares the return: after a system call that is what costs most.
     if !listener::any() || !caller::may_track() {
         return plain(argument);
     }
@@ -186,19 +184,30 @@ pub(super) unsafe fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int 
                 flags
             }
         }
-        libc::F_SETFL => {
-            let wants = argument & libc::O_NONBLOCK as usize != 0;
-            if !quietly(|| listener::believes_blocking(fd)) {
-                return plain(argument);
-            }
-            let done = plain(argument | libc::O_NONBLOCK as usize);
-            if done == 0 && wants {
-                quietly(|| listener::forget(fd));
-            }
-            done
-        }
         _ => plain(argument),
     }
+}
+
+/// # Safety
+/// As fcntl(2) with F_SETFL.
+#[inline(never)]
+unsafe fn set_flags(fd: c_int, flags: usize) -> c_int {
+    let set = |flags| {
+        // SAFETY: the caller vouches for what the command wants.
+        let done = unsafe { originals::fcntl(fd, libc::F_SETFL, flags) };
+        hub::mode_has_changed(fd);
+        done
+    };
+    let is_virtual =
+        listener::any() && caller::may_track() && quietly(|| listener::believes_blocking(fd));
+    if !is_virtual {
+        return set(flags);
+    }
+    let done = set(flags | libc::O_NONBLOCK as usize);
+    if done == 0 && flags & libc::O_NONBLOCK as usize != 0 {
+        quietly(|| listener::forget(fd));
+    }
+    done
 }
 
 /// # Safety
@@ -206,15 +215,16 @@ pub(super) unsafe fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int 
 pub(super) unsafe fn ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int {
     // SAFETY: the caller vouches for what the request wants.
     let plain = || unsafe { originals::ioctl(fd, request, argument) };
+    if request != libc::FIONBIO as c_ulong {
+        return plain();
+    }
     let plain = || {
         let done = plain();
-        if request == libc::FIONBIO as c_ulong {
-            hub::mode_has_changed(fd);
-        }
+        hub::mode_has_changed(fd);
         done
     };
-    let sets_mode = request == libc::FIONBIO as c_ulong && listener::any() && argument != 0;
-    if !sets_mode || !caller::may_track() || !quietly(|| listener::believes_blocking(fd)) {
+    let tracks = listener::any() && argument != 0 && caller::may_track();
+    if !tracks || !quietly(|| listener::believes_blocking(fd)) {
         return plain();
     }
     // SAFETY: a number, as FIONBIO wants it.
