@@ -25,6 +25,7 @@ from . import (
 )
 from ._bindings import GH_VERSION_STRING
 from ._failures import set_excepthook
+from ._preemption import preempt
 from .convenience import StopServe, connect, listen, serve, wrap_ssl
 from .event import Event
 from .greenpool import GreenPile, GreenPool
@@ -89,6 +90,7 @@ __all__ = [
     "monkey_patch",
     "patcher",
     "pools",
+    "preempt",
     "queue",
     "semaphore",
     "serve",

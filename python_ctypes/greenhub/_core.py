@@ -213,6 +213,13 @@ census: Callable[[], tuple[tuple[int, Any, FrameType | None, str | None], ...]]
 census = _functions["census"]
 #: ``keeps_gil()``: whether a switch keeps the interpreter lock. See `debug.keeps_gil`.
 keeps_gil: Callable[[], bool | None] = _functions["keeps_gil"]
+#: ``preempt(seconds, may, kind)``: ends what runs for longer than a slice, in the interpreter's own
+#: code; 0 for no longer, which waits for the OS thread that looks. ``may`` and ``kind`` are those
+#: of `_preemption`.
+preempt: Callable[[float, Callable[[int, bool], bool], type], None] = _functions["preempt"]
+
+#: ``take_thrown(kind)``: what was thrown into the running thread, for the class that stands for it.
+take_thrown: Callable[[type], BaseException] = _functions["take_thrown"]
 
 # From here on no thread is switched to: their states go with the interpreter.
 atexit.register(_functions["end"])

@@ -86,12 +86,21 @@ def monkey_patch(**on: bool) -> None:
     families = GH_PATCH_LOADING
     for word in words:
         families |= _FAMILIES[word]
-    _core.patch(families & GH_PATCH_ALL)
-    _threads.know_apart()
-    _threads.hear()
+    _serve(families & GH_PATCH_ALL)
     if "thread" in words:
         _threads.start_green()
     _patched.update(words)
+
+
+def _serve(families: int) -> None:
+    _core.patch(families)
+    _threads.know_apart()
+    _threads.hear()
+
+
+def serve_locks() -> None:
+    """Has the locks of `threading` suspend green threads, and nothing else."""
+    _serve(GH_PATCH_LOCKS | GH_PATCH_LOADING)
 
 
 def is_monkey_patched(module: ModuleType | str) -> bool:

@@ -18,6 +18,7 @@
 //! * `readiness` — waiting for a descriptor's turn.
 //! * `callback` — timers and posts, which run on the hub itself.
 //! * `fork` — what becomes of a hub in the child of a fork.
+//! * `slices` — whose time is over, as another OS thread has it.
 //! * `runtime` — what a language runtime has attached to the OS thread.
 //! * `report` — statistics, and who waits for what.
 //!
@@ -46,6 +47,7 @@ mod remote;
 mod report;
 mod run;
 mod runtime;
+mod slices;
 mod trim;
 mod waker;
 
@@ -67,6 +69,7 @@ pub(crate) use registry::{post, resolve, resolve_mine, stop};
 pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, post_to, spawn_away};
 pub(crate) use run::Outcome;
 pub(crate) use runtime::{holds_runtime, register, Attached, Origin, Runtime};
+pub(crate) use slices::end_slice;
 pub(crate) use waker::Waker;
 
 use crate::clock::{self, Nanos};

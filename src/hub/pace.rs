@@ -64,6 +64,13 @@ impl Pace {
         false
     }
 
+    /// The last switch was long ago: the next one looks at the clock.
+    #[cold]
+    pub(super) fn was_long(&self) {
+        self.left.set(1);
+        self.interval.set(1);
+    }
+
     /// Readiness has been asked for.
     pub(super) fn polled(&self, now: Nanos) {
         self.switches.set(0);

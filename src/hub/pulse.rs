@@ -63,6 +63,8 @@ pub(super) struct Pulse {
     /// In the root's own code: a deadline that others wait for.
     due: AtomicI64,
     os_thread: AtomicI32,
+    /// Which stretch has used up its slice (`slices`).
+    pub(super) over: AtomicU64,
 }
 
 /// Somebody looks: what costs more than a store is kept up to date.
@@ -80,6 +82,7 @@ impl Pulse {
             phase: AtomicU64::new(Place::Root as u64),
             due: AtomicI64::new(NEVER),
             os_thread: AtomicI32::new(interrupt::os_thread()),
+            over: AtomicU64::new(0),
         }
     }
 
@@ -108,7 +111,7 @@ impl Pulse {
         self.go(place);
     }
 
-    fn beat(&self) -> Beat {
+    pub(super) fn beat(&self) -> Beat {
         Beat { switches: self.switches(), phase: self.phase.load(Ordering::Relaxed) }
     }
 }
@@ -139,7 +142,7 @@ pub(crate) struct Sighting {
 ///
 /// # Safety
 /// The registry's lock is held while the answer is used.
-unsafe fn shown<'a>(remote: &Remote) -> Option<(&'a Pulse, &'a Ready)> {
+pub(super) unsafe fn shown<'a>(remote: &Remote) -> Option<(&'a Pulse, &'a Ready)> {
     let hub = remote.hub();
     if hub.is_null() {
         return None;

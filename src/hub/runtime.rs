@@ -32,6 +32,9 @@ pub(crate) struct Runtime {
     pub(crate) was_ignored: fn(record: *mut c_void) -> bool,
     /// The runtime asks who the running green thread is. Whether it is to look like the one that handles signals.
     pub(crate) poses: fn(record: *mut c_void) -> bool,
+    /// The slice of the running thread is over, somewhere in the runtime's own code. Calls `yields` if others may run
+    /// now.
+    pub(crate) preempts: fn(record: *mut c_void, yields: &mut dyn FnMut()),
     /// A root ends that has a record.
     pub(crate) root_ended: fn(*mut c_void),
     /// What its green threads run. Their argument is the adapter's record of them, until they end.
@@ -166,6 +169,18 @@ impl Hub {
     /// Whether the running thread is to look like the one that handles signals, this once.
     pub(crate) fn poses(&self, thread: &Thread) -> bool {
         self.asked(thread, |runtime| runtime.poses)
+    }
+
+    /// Lets others run, if the running thread may be left where it is: in code of the runtime's.
+    pub(crate) fn preempt(&self, thread: &Thread) {
+        let Some(runtime) = runtime() else { return };
+        // With something attached it is the hub's own exchange that has given the lock up, half done.
+        if !self.is_attached() && (thread.root.get() || is_hosted(thread)) {
+            (runtime.preempts)(self.record(thread), &mut || {
+                self.pace.was_long();
+                self.yield_now(thread);
+            });
+        }
     }
 
     fn asked(&self, thread: &Thread, of: fn(&Runtime) -> fn(*mut c_void) -> bool) -> bool {

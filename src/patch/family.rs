@@ -30,6 +30,9 @@ impl Families {
     /// What is never taken back: an OS thread may be between two calls that belong together.
     pub(crate) const LASTING: Families = Families(Families::HOST_LOCK.0 | Families::HOST_END.0);
 
+    /// Where a language runtime's code can be left when its time is over: as `IDENTITY`.
+    pub(crate) const SLICES: Families = Families(1 << 12);
+
     /// Whoever waits for descriptors must hear of their close.
     pub(crate) const TRACKING: Families =
         Families(Families::WAIT.0 | Families::STREAM.0 | Families::CONNECTION.0);

@@ -21,8 +21,8 @@ use super::origin::Trail;
 use super::original::Original;
 use super::{
     aside, batch, bytes, command, connection, end_of_host, handlers, identity, loading,
-    lock_of_host, options, process, select, semaphore, sendfile, signals, sleep, socket, tracking,
-    wait,
+    lock_of_host, options, process, select, semaphore, sendfile, signals, sleep, slices, socket,
+    tracking, wait,
 };
 use libc::{
     addrinfo, clockid_t, epoll_event, fd_set, hostent, id_t, idtype_t, iovec, mmsghdr, msghdr,
@@ -306,6 +306,10 @@ hooks! {
     }
     HOST_END {
         every pthread_exit(value: *mut c_void) -> ! = end_of_host::pthread_exit;
+    }
+    SLICES {
+        every pthread_cond_wait(condition: *mut pthread_cond_t, mutex: *mut pthread_mutex_t) -> c_int = slices::pthread_cond_wait;
+        every pthread_cond_timedwait(condition: *mut pthread_cond_t, mutex: *mut pthread_mutex_t, time: *const timespec) -> c_int = slices::pthread_cond_timedwait;
     }
     LOADING {
         seen dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen;

@@ -5,7 +5,7 @@
 //! bit that no address of a thread has. It must not reach libc, so that whatever takes a thread is hooked with it.
 
 use super::hooks::originals;
-use super::{aside, noted};
+use super::{aside, noted, slices};
 use crate::hub;
 use crate::slab::Id;
 use crate::thread::Thread;
@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Above every address of a process, and above what an id of a green thread has.
 const GREEN: pthread_t = 1 << 62;
+/// The same, for Python that runs in its stead: neither that thread nor the main one, in which handlers would run.
+const ASKING: pthread_t = 1 << 61;
 
 fn green() -> Option<&'static Thread> {
     hub::current()?.running().filter(|thread| !thread.root.get())
@@ -22,7 +24,7 @@ fn green() -> Option<&'static Thread> {
 
 /// The OS thread that runs a green thread, if that is the calling one.
 fn real(thread: pthread_t) -> Option<pthread_t> {
-    let id = Id(thread & !GREEN);
+    let id = Id(thread & !(GREEN | ASKING));
     match thread & GREEN {
         0 => Some(thread),
         // SAFETY: takes nothing.
@@ -52,11 +54,17 @@ pub(super) unsafe fn pthread_self() -> pthread_t {
     }
     let Some(hub) = hub::current() else { return real };
     match hub.running() {
+        Some(thread) if slices::is_asking() => thread.id.0 | GREEN | ASKING,
         // Not in a handler that has interrupted the thread: nobody may wait there.
         Some(thread) if !aside::is_aside() && hub.poses(thread) => MAIN.load(Ordering::Relaxed),
         Some(thread) if !thread.root.get() => thread.id.0 | GREEN,
         _ => real,
     }
+}
+
+/// The number of a green thread.
+pub(crate) fn ident_of(id: Id) -> u64 {
+    id.0 | GREEN
 }
 
 /// As pthread_kill(3), to the OS thread.

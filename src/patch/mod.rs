@@ -17,8 +17,8 @@
 //! Then the hooked functions, which do what libc's do, but wait in the hub: `sleep`; `wait` and `select`, with
 //! the signal masks of `mask`; `signals`; `process` and `command`, with `shelter`; `semaphore`, with `posts` and
 //! `patience`; `names` and `hosts`; `loading`, with `seen` and `linker`; and, in the object of a language runtime
-//! alone, `identity`, with `noted` of the signals that it handles later, `lock_of_host`, with `lock_parts`, and
-//! `end_of_host`.
+//! alone, `identity`, with `noted` of the signals that it handles later, `lock_of_host`, with `lock_parts`,
+//! `end_of_host` and `slices`.
 //!
 //! Of descriptors: `turn` — a call that would have to wait; `socket` and `bytes` — what moves bytes, with
 //! `nature` of what is no socket, `ranges`, `readable` and `options`; `batch` and `sendfile`; `connection` —
@@ -64,6 +64,7 @@ mod sendfile;
 mod shelter;
 mod signals;
 mod sleep;
+mod slices;
 mod slots;
 mod socket;
 mod tracking;
@@ -74,7 +75,7 @@ pub(crate) use caller::{pause, resume};
 pub(crate) use end_of_host::host_ends;
 pub(crate) use family::Families;
 pub(crate) use handlers::handler_behind;
-pub(crate) use identity::is_main;
+pub(crate) use identity::{ident_of, is_main};
 pub(crate) use lock_of_host::keep_lock;
 pub(crate) use lock_parts::Parts;
 pub(crate) use noted::{
@@ -82,3 +83,4 @@ pub(crate) use noted::{
 };
 pub(crate) use objects::Wanted;
 pub(crate) use pass::{patch, patch_for_good, patch_one, report, unpatch};
+pub(crate) use slices::{in_haste, is_asking, set_asking};

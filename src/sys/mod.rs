@@ -9,6 +9,7 @@ pub(crate) mod fault;
 pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod fork;
+pub(crate) mod futex;
 pub(crate) mod interrupt;
 pub(crate) mod memory;
 pub(crate) mod os_thread;

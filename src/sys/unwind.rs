@@ -50,6 +50,8 @@ struct Walk<'a> {
     count: usize,
     /// The frames so far were the handler's.
     begun: bool,
+    /// Wanted is where the functions of the frames begin.
+    functions: bool,
     bounds: Bounds<'a>,
 }
 
@@ -100,9 +102,26 @@ pub(crate) fn here(mut look: &mut dyn FnMut(usize, usize) -> bool) {
 #[cfg(target_arch = "arm")]
 pub(crate) fn here(_: &mut dyn FnMut(usize, usize) -> bool) {}
 
+/// Fills `frames` with where the calling functions begin, innermost first, and says how many there are.
+#[cfg(not(target_arch = "arm"))]
+pub(crate) fn functions(frames: &mut [usize]) -> usize {
+    let everything = |_: usize| true;
+    let bounds = Bounds { caller: 0, holds: &everything };
+    let mut walk = Walk { frames, count: 0, begun: true, functions: true, bounds };
+    // SAFETY: `visit` gets this very walk, and nobody else uses it meanwhile.
+    unsafe { unwinder::_Unwind_Backtrace(visit, (&raw mut walk).cast()) };
+    walk.count
+}
+
+/// The 32-bit ARM unwinder has another interface.
+#[cfg(target_arch = "arm")]
+pub(crate) fn functions(_: &mut [usize]) -> usize {
+    0
+}
+
 #[cfg(not(target_arch = "arm"))]
 fn walk(bounds: Bounds<'_>, frames: &mut [usize]) -> usize {
-    let mut walk = Walk { frames, count: 0, begun: false, bounds };
+    let mut walk = Walk { frames, count: 0, begun: false, functions: false, bounds };
     // SAFETY: `visit` gets this very walk, and nobody else uses it meanwhile.
     unsafe { unwinder::_Unwind_Backtrace(visit, (&raw mut walk).cast()) };
     walk.count
@@ -129,7 +148,7 @@ extern "C" fn visit(frame: *mut c_void, walk: *mut c_void) -> c_int {
         return ENOUGH;
     }
     let Some(place) = walk.frames.get_mut(walk.count) else { return ENOUGH };
-    *place = at;
+    *place = if walk.functions { function } else { at };
     walk.count += 1;
     ON
 }

@@ -7,7 +7,7 @@ use super::chunk::Allocator;
 use super::class::Spec;
 use crate::error::{Error, Result};
 use crate::sys::symbol;
-use std::ffi::{c_char, c_int, c_long, c_longlong, c_ulonglong, c_void, CStr};
+use std::ffi::{c_char, c_int, c_long, c_longlong, c_ulong, c_ulonglong, c_void, CStr};
 use std::sync::OnceLock;
 
 /// An object of Python's, known by its address alone.
@@ -141,8 +141,11 @@ api! {
         state_swap = c"PyThreadState_Swap": fn(State) -> State;
         state_current = c"_PyThreadState_UncheckedGet" | c"PyThreadState_GetUnchecked": fn() -> State;
         state_known = c"PyGILState_GetThisThreadState": fn() -> State;
+        async_raise = c"PyThreadState_SetAsyncExc": fn(c_ulong, *mut Object) -> c_int;
         save = c"PyEval_SaveThread": fn() -> State;
         restore = c"PyEval_RestoreThread": fn(State);
+        release = c"PyEval_ReleaseThread": fn(State);
+        state_release = c"PyGILState_Release": fn(c_int);
         arena_get = c"PyObject_GetArenaAllocator": fn(*mut Allocator);
         arena_set = c"PyObject_SetArenaAllocator": fn(*const Allocator);
         interpreter = c"PyInterpreterState_Get" | c"_PyInterpreterState_Get": fn() -> *mut c_void;
@@ -157,6 +160,7 @@ api! {
     }
     objects {
         none = c"_Py_NoneStruct";
+        true_object = c"_Py_TrueStruct";
         tuple_type = c"PyTuple_Type";
         dict_type = c"PyDict_Type";
     }

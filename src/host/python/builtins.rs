@@ -11,7 +11,7 @@ use super::sockets::{
 use super::streams::{Patience, Place};
 use super::threads::Call;
 use super::waits::{self, Python, Raised};
-use super::{alarms, beneath, census, class, keep, patching, state, threads};
+use super::{alarms, beneath, census, class, keep, patching, preemption, slices, state, threads};
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub;
@@ -318,7 +318,8 @@ fn take_told(given: Arguments<'_>) -> Answer {
     let running = hub::current().and_then(|hub| Some((hub, hub.running()?)));
     let found = running.and_then(|(hub, thread)| {
         let (thread, record) = threads::record_of(hub, thread.id)?;
-        record.told.get().then(|| waits::take_thrown(hub, thread, record).0)
+        // SAFETY: as above.
+        record.told.get().then(|| unsafe { waits::take_thrown(given.0, (hub, thread, record)) }.0)
     });
     match found {
         Some(thrown) if !thrown.is_null() => Ok(thrown),
@@ -399,7 +400,56 @@ fn keeps_gil(given: Arguments<'_>) -> Answer {
     }
 }
 
+fn preempt(given: Arguments<'_>) -> Answer {
+    let api = given.0;
+    let interval = given.seconds(0)?;
+    if interval > 0.0 {
+        let interval = ((interval * 1e9) as i64).max(slices::SHORTEST);
+        given.of(patching::patch_lock(api))?;
+        // SAFETY: arguments, with the state attached.
+        unsafe { preemption::set(api, given.at(1), given.at(2)) };
+        let started = without_lock(api, || slices::start(interval));
+        given.of(started)?;
+    } else {
+        without_lock(api, slices::stop);
+    }
+    given.none()
+}
+
+/// Does what may wait for somebody who wants the interpreter's lock.
+fn without_lock<T>(api: &Api, body: impl FnOnce() -> T) -> T {
+    // SAFETY: called by Python, with the state attached, which is attached again.
+    unsafe {
+        let own = (api.save)();
+        let outcome = body();
+        (api.restore)(own);
+        outcome
+    }
+}
+
+fn take_thrown(given: Arguments<'_>) -> Answer {
+    let api = given.0;
+    // SAFETY: called by Python, with the state attached.
+    let thrown = unsafe { preemption::take(api) };
+    if thrown.is_null() {
+        return Err(given.fails(api.runtime_error, c"nothing was thrown into this thread"));
+    }
+    if api.version >= 0x030c {
+        return Ok(thrown);
+    }
+    // An exception had a class apart from its own until then; one that is raised instead has the right one.
+    // SAFETY: as above; an exception, whose reference is ours.
+    unsafe {
+        let kind = (api.type_of)(thrown);
+        (api.error_object)(kind, thrown);
+        (api.decref)(kind);
+        (api.decref)(thrown);
+    }
+    Err(Raised)
+}
+
 fn end(given: Arguments<'_>) -> Answer {
+    without_lock(given.0, slices::stop);
     state::end();
     given.none()
 }
@@ -464,6 +514,8 @@ methods_of! {
     socket_methods(2..=2) "socket_methods(class, offset)\n--\n\nThe methods of a class of sockets whose fields begin there: a dict.";
     close(1..=1) "close(fd)\n--\n\nCloses a descriptor: who waits for it gets an error.";
     keeps_gil(0..=0) "keeps_gil()\n--\n\nWhether a switch keeps the interpreter's lock; None before the first wait or green thread.";
+    preempt(3..=3) "preempt(interval, may, thrown)\n--\n\nEnds what runs for longer than a slice; 0 for no longer.";
+    take_thrown(0..=1) "take_thrown(kind)\n--\n\nWhat is raised in the stead of the class for what was thrown.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
 

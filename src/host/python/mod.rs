@@ -18,6 +18,7 @@
 //! * `callers` — to whom that can be done.
 //! * `alarms` — the same exception, at a time.
 //! * `census` — all of them, with what each does.
+//! * `slices` — whose time is over; `preemption` — to leave it there, and to raise the exception there.
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
 //! * `streams` — sockets and other descriptors, waited for with the state attached.
 //! * `sockets` — the builtin functions for them.
@@ -39,6 +40,8 @@ mod class;
 mod keep;
 mod methods;
 mod patching;
+mod preemption;
+mod slices;
 mod sockets;
 mod state;
 mod streams;

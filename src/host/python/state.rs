@@ -6,7 +6,7 @@
 //! value goes with the green thread on every version.
 
 use super::api::{self, Api, State};
-use super::{beneath, census, chunk, keep, threads};
+use super::{beneath, census, chunk, keep, preemption, threads};
 use crate::hub::{self, Attached, Runtime};
 use crate::patch;
 use std::cell::Cell;
@@ -21,6 +21,7 @@ static RUNTIME: Runtime = Runtime {
     interrupts: beneath::interrupts,
     was_ignored: beneath::was_ignored,
     poses: beneath::poses,
+    preempts: preemption::preempts,
     root_ended: threads::root_ended,
     entry: threads::entry,
 };

@@ -2,7 +2,7 @@
 
 use super::api::{self, Api, Object, State};
 use super::beneath::Disguise;
-use super::{alarms, beneath, census, chunk, keep, state};
+use super::{alarms, beneath, census, chunk, keep, patching, state};
 use crate::error::{Error, Result};
 use crate::hub::{self, Hub, SpawnOptions};
 use crate::slab::Id;
@@ -32,6 +32,10 @@ pub(super) struct Record {
     pub(super) permit: Cell<bool>,
     /// What the next wait raises; owned, null for nothing.
     pub(super) thrown: Cell<*mut Object>,
+    /// The same, while the interpreter is to raise it before the thread's next instruction; owned, null for nothing.
+    pub(super) pressed: Cell<*mut Object>,
+    /// No other thread state has its number.
+    pub(super) is_known: Cell<bool>,
     /// It waits in a builtin of ours, where an exception can be raised.
     pub(super) waits: Cell<bool>,
     /// A C library was told of that, and is going to fail with an error of its own.
@@ -54,6 +58,8 @@ impl Record {
             runner,
             permit: Cell::new(false),
             thrown: Cell::new(ptr::null_mut()),
+            pressed: Cell::new(ptr::null_mut()),
+            is_known: Cell::new(false),
             waits: Cell::new(false),
             told: Cell::new(false),
             refusals: Cell::new(0),
@@ -69,6 +75,14 @@ impl Record {
 /// takes more than 2 MiB in one frame, and steps over the guard where that is too much. 3.12 and 3.13 count calls of C
 /// functions as if the stack had this size.
 const USUAL_STACK: usize = 8 * 1024 * 1024;
+
+/// Green threads that began while they had the number of their OS thread.
+static UNKNOWN: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether no green thread has the number of an OS thread.
+pub(super) fn are_known() -> bool {
+    UNKNOWN.load(Ordering::Relaxed) == 0
+}
 
 static STACK_SIZE: AtomicUsize = AtomicUsize::new(USUAL_STACK);
 
@@ -189,6 +203,11 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
         return ptr::null_mut();
     }
     kept.state.set(state);
+    let is_known = patching::tells_apart();
+    kept.is_known.set(is_known);
+    if !is_known {
+        UNKNOWN.fetch_add(1, Ordering::Relaxed);
+    }
     // SAFETY: the thread's own state is attached, here and after every call of Python's.
     unsafe {
         match kept.runner {
@@ -204,9 +223,11 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
         }
         alarms::drop_garbage(api);
         (api.state_clear)(state);
-        let thrown = kept.thrown.replace(ptr::null_mut());
-        if !thrown.is_null() {
-            (api.decref)(thrown);
+        for thrown in [&kept.thrown, &kept.pressed] {
+            let thrown = thrown.replace(ptr::null_mut());
+            if !thrown.is_null() {
+                (api.decref)(thrown);
+            }
         }
         if let Some(thread) = hub.running() {
             beneath::undisguise(thread.id, kept);
@@ -214,6 +235,9 @@ pub(super) unsafe extern "C" fn entry(record: *mut c_void) -> *mut c_void {
         }
         census::leave(kept);
         drop(Box::from_raw(record.cast::<Record>()));
+    }
+    if !is_known {
+        UNKNOWN.fetch_sub(1, Ordering::Relaxed);
     }
     state::dies(state);
     hub.set_attached(state);
@@ -245,7 +269,7 @@ pub(super) fn record<'thread>(
 pub(super) fn root_ended(record: *mut c_void) {
     // SAFETY: made by `record`, and nobody's any more.
     let record = unsafe { Box::from_raw(record.cast::<Record>()) };
-    for object in [record.thread.get(), record.thrown.get()] {
+    for object in [record.thread.get(), record.thrown.get(), record.pressed.get()] {
         if !object.is_null() {
             alarms::give_up(object);
         }

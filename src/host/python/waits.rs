@@ -2,7 +2,7 @@
 
 use super::api::{Api, Object};
 use super::threads::{current_state, record, record_of, Record};
-use super::{alarms, beneath, state};
+use super::{alarms, beneath, preemption, state};
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
 use crate::hub::{self, Hub};
@@ -55,8 +55,14 @@ pub(super) unsafe fn raise(api: &Api, error: Error) -> Raised {
 
 /// What was thrown into a thread and is still to be raised, which then no longer is, and whether a C library was told.
 /// The reference is the caller's; null for nothing.
+///
+/// # Safety
+/// The calling thread's state is attached; the thread is of the calling OS thread's hub, and the record its own.
 #[inline]
-pub(super) fn take_thrown(hub: &Hub, thread: &Thread, record: &Record) -> (*mut Object, bool) {
+pub(super) unsafe fn take_thrown(
+    api: &Api,
+    (hub, thread, record): (&Hub, &Thread, &Record),
+) -> (*mut Object, bool) {
     let thrown = record.thrown.replace(ptr::null_mut());
     if thrown.is_null() {
         return (thrown, false);
@@ -64,6 +70,10 @@ pub(super) fn take_thrown(hub: &Hub, thread: &Thread, record: &Record) -> (*mut 
     hub.appease(thread);
     beneath::undisguise(thread.id, record);
     record.refusals.set(0);
+    if !record.pressed.get().is_null() {
+        // SAFETY: the caller vouches for all.
+        unsafe { preemption::call_off(api, thread, record) };
+    }
     (thrown, record.told.replace(false))
 }
 
@@ -78,7 +88,8 @@ pub(super) unsafe fn take_back(api: &Api, id: Id, exception: *mut Object) -> Opt
     if !ptr::eq(record.thrown.get(), exception) {
         return None;
     }
-    let (thrown, told) = take_thrown(hub, thread, record);
+    // SAFETY: the caller vouches for the state.
+    let (thrown, told) = unsafe { take_thrown(api, (hub, thread, record)) };
     // SAFETY: the record owned it, and the caller has one more.
     unsafe { (api.decref)(thrown) };
     Some(told)
@@ -92,7 +103,8 @@ pub(super) unsafe fn raise_thrown(
     api: &Api,
     (hub, thread, record): (&Hub, &Thread, &Record),
 ) -> Python<()> {
-    let (thrown, _) = take_thrown(hub, thread, record);
+    // SAFETY: the caller vouches for the state.
+    let (thrown, _) = unsafe { take_thrown(api, (hub, thread, record)) };
     if thrown.is_null() {
         return Ok(());
     }
