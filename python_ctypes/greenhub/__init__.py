@@ -26,6 +26,7 @@ from . import (
 from ._bindings import GH_VERSION_STRING
 from ._failures import set_excepthook
 from ._preemption import preempt
+from ._watchdog import WatchdogReport, watchdog
 from .convenience import StopServe, connect, listen, serve, wrap_ssl
 from .event import Event
 from .greenpool import GreenPile, GreenPool
@@ -67,6 +68,7 @@ __all__ = [
     "StopServe",
     "ThreadPool",
     "Timeout",
+    "WatchdogReport",
     "cancel",
     "connect",
     "convenience",
@@ -104,6 +106,7 @@ __all__ = [
     "threadpool",
     "timeout",
     "tpool",
+    "watchdog",
     "with_timeout",
     "wrap_is_timeout",
     "wrap_ssl",

@@ -92,12 +92,12 @@ class _NoGarbage:
                 self._was_enabled = False
 
 
-_no_garbage = _NoGarbage()
+no_garbage = _NoGarbage()
 
 
 def green_threads() -> list[Seen]:
     """All of the process but roots, the oldest first."""
-    with _no_garbage:
+    with no_garbage:
         rows = [
             (ident, thread, None if frame is None else _walk(frame), status)
             for ident, thread, frame, status in _core.census()
@@ -107,7 +107,7 @@ def green_threads() -> list[Seen]:
 
 def _os_threads() -> list[tuple[str, _Stack]]:
     # Where several states have one ident the oldest is given, which is the OS thread's own.
-    with _no_garbage:
+    with no_garbage:
         frames = sys._current_frames()
         stacks = [(ident, _walk(frames.pop(ident))) for ident in list(frames) if ident < GREEN]
         del frames

@@ -6,6 +6,7 @@
 
 use super::ready::Ready;
 use super::registry::{self, Remote};
+use super::runtime::{self, Attached};
 use super::{current, life, Hub};
 use crate::clock::{Nanos, NEVER};
 use crate::error::{Error, Result};
@@ -220,13 +221,15 @@ pub(crate) struct Witness<'a> {
     pub(crate) stack: Option<Stack>,
     /// The function of the library that called a green thread's entry.
     pub(crate) caller: usize,
+    /// By which state a language runtime knows the OS thread; null for none.
+    pub(crate) state: Attached,
 }
 
 /// What runs on the calling OS thread, if that is still the same stretch of this hub; `None` also for the
 /// loop's own work. Async-signal-safe: it only reads what no code of the hub leaves half-written.
 pub(crate) fn witness(hub: usize, beat: Beat) -> Option<Witness<'static>> {
     let mine = current().filter(|mine| mine.handle == hub && mine.pulse.beat() == beat)?;
-    let caller = life::caller();
+    let (caller, state) = (life::caller(), runtime::mark());
     match mine.running() {
         // The root in the loop's place is about to leave it, or has just come.
         Some(thread) if thread.root.get() != (beat.place() == Place::Root) => None,
@@ -235,10 +238,11 @@ pub(crate) fn witness(hub: usize, beat: Beat) -> Option<Witness<'static>> {
                 [] if thread.root.get() => b"root",
                 name => name,
             };
-            Some(Witness { thread: thread.id.0, name, stack: thread.coroutine.stack(), caller })
+            let stack = thread.coroutine.stack();
+            Some(Witness { thread: thread.id.0, name, stack, caller, state })
         }
         None if beat.place() == Place::Callback => {
-            Some(Witness { thread: 0, name: b"callback", stack: None, caller })
+            Some(Witness { thread: 0, name: b"callback", stack: None, caller, state })
         }
         None => None,
     }

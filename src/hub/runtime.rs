@@ -79,6 +79,11 @@ pub(crate) fn holds_runtime() -> bool {
     runtime().is_some_and(|runtime| (runtime.holds)())
 }
 
+/// By which state the runtime knows the calling OS thread; null without one. Async-signal-safe, as the adapter's is.
+pub(super) fn mark() -> Attached {
+    runtime().map_or(ptr::null_mut(), |runtime| (runtime.mark)())
+}
+
 /// What a green thread left with, if there was a runtime then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left(Option<(Attached, Attached)>);

@@ -9,7 +9,7 @@ mod question;
 mod report;
 mod stretch;
 
-pub(crate) use report::{print, Report};
+pub(crate) use report::{describe, print, print_line, Report};
 
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};

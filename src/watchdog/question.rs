@@ -28,6 +28,7 @@ pub(super) struct Answer {
     name_length: usize,
     frames: [usize; MOST_FRAMES],
     frame_count: usize,
+    state: usize,
 }
 
 impl Answer {
@@ -37,6 +38,7 @@ impl Answer {
         name_length: 0,
         frames: [0; MOST_FRAMES],
         frame_count: 0,
+        state: 0,
     };
 
     pub(super) fn thread(&self) -> u64 {
@@ -45,6 +47,10 @@ impl Answer {
 
     pub(super) fn name(&self) -> &[u8] {
         &self.name[..self.name_length]
+    }
+
+    pub(super) fn state(&self) -> usize {
+        self.state
     }
 
     pub(super) fn frames(&self) -> &[usize] {
@@ -163,6 +169,7 @@ fn answer(context: *mut c_void) {
             // SAFETY: the exchange has made the place this handler's.
             let place = unsafe { &mut *PLACE.0.get() };
             place.thread = witness.thread;
+            place.state = witness.state as usize;
             place.name_length = witness.name.len().min(MAX_NAME);
             place.name[..place.name_length].copy_from_slice(&witness.name[..place.name_length]);
             let stack = witness.stack;

@@ -4,7 +4,7 @@ use super::question::{Answer, Outcome};
 use super::stretch::Suspect;
 use crate::clock::Nanos;
 use crate::error::Error;
-use crate::hub::{self, Place};
+use crate::hub::{self, Beat, Place};
 use crate::sys::{fd, symbol};
 use std::fmt::Write as _;
 
@@ -20,6 +20,10 @@ pub(crate) struct Report<'a> {
     pub(crate) silent: Option<Error>,
     /// Innermost first; all but the first are addresses to return to.
     pub(crate) frames: &'a [usize],
+    /// Which stretch it is.
+    pub(crate) beat: Beat,
+    /// By which state a language runtime knew the OS thread; 0 for none.
+    pub(crate) state: usize,
 }
 
 impl<'a> Report<'a> {
@@ -33,12 +37,15 @@ impl<'a> Report<'a> {
             os_thread: sighting.os_thread,
             silent: None,
             frames: &[],
+            beat: sighting.beat,
+            state: 0,
         };
         match outcome {
             Outcome::Answered(answer) => Report {
                 thread: answer.thread(),
                 name: answer.name(),
                 frames: Answer::frames(answer),
+                state: answer.state(),
                 ..report
             },
             Outcome::Over => report,
@@ -91,10 +98,24 @@ pub(crate) fn print(report: &Report<'_>) {
         return;
     }
     text.clear();
-    for (at, &address) in report.frames.iter().enumerate() {
+    for line in describe(report.frames).lines() {
+        let _ = writeln!(text, "{PREFIX} OS thread {os_thread}: {line}");
+    }
+    let _ = fd::write_all(2, text.as_bytes());
+}
+
+/// Writes one more line of this kind to standard error.
+pub(crate) fn print_line(line: &str) {
+    let _ = fd::write_all(2, format!("{PREFIX} {line}\n").as_bytes());
+}
+
+/// A line for each frame.
+pub(crate) fn describe(frames: &[usize]) -> String {
+    let mut text = String::new();
+    for (at, &address) in frames.iter().enumerate() {
         // The call itself, where the address is that of the instruction behind it.
         let called = if at == 0 { address } else { address.saturating_sub(1) };
-        let _ = write!(text, "{PREFIX} OS thread {os_thread}: #{at} {called:#x}");
+        let _ = write!(text, "#{at} {called:#x}");
         // SAFETY: code that is on somebody's stack, and not unloaded while it is.
         if let Some(symbol) = unsafe { symbol::find(called) } {
             let _ = write!(text, " {}+{:#x}", symbol.module.display(), symbol.offset);
@@ -104,5 +125,5 @@ pub(crate) fn print(report: &Report<'_>) {
         }
         text.push('\n');
     }
-    let _ = fd::write_all(2, text.as_bytes());
+    text
 }

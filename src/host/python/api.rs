@@ -134,6 +134,8 @@ api! {
         error_unraisable = c"PyErr_WriteUnraisable": fn(*mut Object);
         check_signals = c"PyErr_CheckSignals": fn() -> c_int;
         interrupt_occurred = c"PyOS_InterruptOccurred": fn() -> c_int;
+        states = c"PyInterpreterState_ThreadHead": fn(*mut c_void) -> State;
+        state_next = c"PyThreadState_Next": fn(State) -> State;
         state_new = c"PyThreadState_New": fn(*mut c_void) -> State;
         state_clear = c"PyThreadState_Clear": fn(State);
         state_delete = c"PyThreadState_Delete": fn(State);

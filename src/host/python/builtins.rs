@@ -9,9 +9,10 @@ use super::sockets::{
     accept, adopt, close, doubt, recv, recv_into, send, sendall, shutdown, wait_fd,
 };
 use super::streams::{Patience, Place};
+use super::supervision::{next_report, preempt, take_thrown, unwatch, watch, without_lock};
 use super::threads::Call;
 use super::waits::{self, Python, Raised};
-use super::{alarms, beneath, census, class, keep, patching, preemption, slices, state, threads};
+use super::{alarms, beneath, census, class, keep, patching, slices, state, threads};
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub;
@@ -136,13 +137,13 @@ impl Arguments<'_> {
     }
 
     /// An id of a green thread, or of an alarm.
-    fn id(&self, place: usize) -> Python<u64> {
+    pub(super) fn id(&self, place: usize) -> Python<u64> {
         // SAFETY: as above.
         let id = unsafe { (self.0.int_as)(self.at(place)) };
         self.unless_raised(id)
     }
 
-    fn seconds(&self, place: usize) -> Python<f64> {
+    pub(super) fn seconds(&self, place: usize) -> Python<f64> {
         // SAFETY: as above.
         let seconds = unsafe { (self.0.float_as)(self.at(place)) };
         let seconds = self.unless_raised(seconds)?;
@@ -400,54 +401,6 @@ fn keeps_gil(given: Arguments<'_>) -> Answer {
     }
 }
 
-fn preempt(given: Arguments<'_>) -> Answer {
-    let api = given.0;
-    let interval = given.seconds(0)?;
-    if interval > 0.0 {
-        let interval = ((interval * 1e9) as i64).max(slices::SHORTEST);
-        given.of(patching::patch_lock(api))?;
-        // SAFETY: arguments, with the state attached.
-        unsafe { preemption::set(api, given.at(1), given.at(2)) };
-        let started = without_lock(api, || slices::start(interval));
-        given.of(started)?;
-    } else {
-        without_lock(api, slices::stop);
-    }
-    given.none()
-}
-
-/// Does what may wait for somebody who wants the interpreter's lock.
-fn without_lock<T>(api: &Api, body: impl FnOnce() -> T) -> T {
-    // SAFETY: called by Python, with the state attached, which is attached again.
-    unsafe {
-        let own = (api.save)();
-        let outcome = body();
-        (api.restore)(own);
-        outcome
-    }
-}
-
-fn take_thrown(given: Arguments<'_>) -> Answer {
-    let api = given.0;
-    // SAFETY: called by Python, with the state attached.
-    let thrown = unsafe { preemption::take(api) };
-    if thrown.is_null() {
-        return Err(given.fails(api.runtime_error, c"nothing was thrown into this thread"));
-    }
-    if api.version >= 0x030c {
-        return Ok(thrown);
-    }
-    // An exception had a class apart from its own until then; one that is raised instead has the right one.
-    // SAFETY: as above; an exception, whose reference is ours.
-    unsafe {
-        let kind = (api.type_of)(thrown);
-        (api.error_object)(kind, thrown);
-        (api.decref)(kind);
-        (api.decref)(thrown);
-    }
-    Err(Raised)
-}
-
 fn end(given: Arguments<'_>) -> Answer {
     without_lock(given.0, slices::stop);
     state::end();
@@ -516,6 +469,9 @@ methods_of! {
     keeps_gil(0..=0) "keeps_gil()\n--\n\nWhether a switch keeps the interpreter's lock; None before the first wait or green thread.";
     preempt(3..=3) "preempt(interval, may, thrown)\n--\n\nEnds what runs for longer than a slice; 0 for no longer.";
     take_thrown(0..=1) "take_thrown(kind)\n--\n\nWhat is raised in the stead of the class for what was thrown.";
+    watch(2..=2) "watch(limit, prints)\n--\n\nStarts the watchdog, and gives its number.";
+    unwatch(0..=0) "unwatch()\n--\n\nStops it. False if it does not run.";
+    next_report(1..=1) "next_report(watchdog)\n--\n\nWaits for what it tells, a dict; None once it is stopped. Blocks the OS thread.";
     end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
 }
 

@@ -108,7 +108,7 @@ unsafe fn frame(api: &Api, of: State) -> *mut Object {
 
 /// Keeps the garbage collector from running, whose finalizers may end threads that are being looked at: from 3.10
 /// on, and before a frame is there without being made.
-struct NoGarbage(bool);
+pub(super) struct NoGarbage(bool);
 
 fn switch_garbage(name: &std::ffi::CStr) -> bool {
     let function: *mut c_void = symbol::of_process(name);
@@ -122,7 +122,7 @@ fn switch_garbage(name: &std::ffi::CStr) -> bool {
 }
 
 impl NoGarbage {
-    fn hold() -> NoGarbage {
+    pub(super) fn hold() -> NoGarbage {
         NoGarbage(switch_garbage(c"PyGC_Disable"))
     }
 }
@@ -163,6 +163,27 @@ unsafe fn look(api: &Api) -> Vec<Found> {
     }
     all.reverse();
     all
+}
+
+/// What stands for a green thread of the process in Python, as a new reference; null for nothing.
+///
+/// # Safety
+/// The calling thread's state is attached.
+pub(super) unsafe fn thread_of(api: &Api, id: Id) -> *mut Object {
+    let mut next = NEWEST.load(Ordering::Relaxed).cast_const();
+    // SAFETY: as in `look`.
+    while let Some(record) = unsafe { next.as_ref() } {
+        if record.place.id.get() == id {
+            let thread = record.thread.get();
+            if !thread.is_null() {
+                // SAFETY: as above: an object that the record owns.
+                unsafe { (api.incref)(thread) };
+            }
+            return thread;
+        }
+        next = record.place.next.get();
+    }
+    ptr::null_mut()
 }
 
 /// A new tuple of a tuple for each green thread, in the order of their making; null with an exception set.

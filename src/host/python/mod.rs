@@ -19,6 +19,8 @@
 //! * `alarms` — the same exception, at a time.
 //! * `census` — all of them, with what each does.
 //! * `slices` — whose time is over; `preemption` — to leave it there, and to raise the exception there.
+//! * `watching` — what the watchdog tells, with the frames of Python's.
+//! * `supervision` — the builtin functions for both.
 //! * `patching` — libc's functions, and who a thread is to the interpreter.
 //! * `streams` — sockets and other descriptors, waited for with the state attached.
 //! * `sockets` — the builtin functions for them.
@@ -45,9 +47,11 @@ mod slices;
 mod sockets;
 mod state;
 mod streams;
+mod supervision;
 mod tasks;
 mod threads;
 mod waits;
+mod watching;
 
 use crate::error::{Error, Result};
 use std::ffi::c_void;
