@@ -85,6 +85,10 @@ def keep(thread: GreenThread[Any], error: BaseException) -> None:
     """Reports the exception of a thread that is about to end, unless `take` comes first."""
     ref = weakref.ref(thread)
     _unclaimed[ref] = (thread.name, error)
+    if thread._taken:
+        # Since the thread looked: by another OS thread, or by one that runs in its slice.
+        take(thread)
+        return
     _core.spawn(None, _watch, (ref,), None)
 
 

@@ -89,7 +89,8 @@ def _report(told: dict[str, Any]) -> WatchdogReport:
             frame = frame.f_back
     stack = None
     if frames and not told["late"]:
-        stack = traceback.StackSummary.extract(iter(reversed(frames)))
+        others = [entry for entry in reversed(frames) if entry[0].f_code not in _RUNNERS]
+        stack = traceback.StackSummary.extract(iter(others or reversed(frames)))
     return WatchdogReport(
         name=_name(told),
         seconds=told["kept"] / 1e9,

@@ -34,7 +34,7 @@ class Timeout(BaseException):
 
     Not an `Exception`: ``except Exception`` within the block does not swallow it, and what is
     raised is exactly this instance, so that nested ones can be told apart with ``is``. A thread
-    that computes without waiting is not interrupted.
+    that computes without waiting is interrupted after `greenhub.preempt` only.
 
     A driver written in C that waits by itself fails with an error of its own when the time is over.
     If that error, or another `Exception`, leaves the block, this instance is raised in its place,

@@ -8,7 +8,7 @@ import unittest
 from support import run_python
 
 HEAD = """
-import gc, os, signal, sys, threading, time
+import gc, os, signal, sys, threading, time, warnings
 import greenhub
 
 class Killed(Exception):
@@ -41,13 +41,13 @@ class Preempt(unittest.TestCase):
                 greenhub.spawn(spin, counts, which)
             began = time.monotonic()
             late = []
-            for _ in range(60):
+            for _ in range(20):
                 before = time.monotonic()
                 greenhub.sleep(0.01)
                 late.append(time.monotonic() - before)
             # Each of them in every one of the sleeper's rounds but few.
             assert min(counts) * 4 > max(counts), counts
-            assert sorted(late)[30] < 0.5, late
+            assert sorted(late)[10] < 0.5, late
             os._exit(0)
         """)
 
@@ -55,7 +55,7 @@ class Preempt(unittest.TestCase):
         self.run_alone("""
             def computes(seconds):
                 end = time.monotonic() + seconds
-                while time.monotonic() < end:
+                while time.monotonic() < end and not others:
                     pass
                 done.append(len(others))
             def notes():
@@ -72,14 +72,14 @@ class Preempt(unittest.TestCase):
             done, others = [], []
             assert others_during(0.05) == 0
             greenhub.preempt(0.005)
-            assert others_during(0.3) == 1
+            assert others_during(20) == 1
             greenhub.preempt(0.002)
-            assert others_during(0.3) == 1
+            assert others_during(20) == 1
             for off in (0, None):
                 greenhub.preempt(off)
                 assert others_during(0.05) == 0
                 greenhub.preempt()
-                assert others_during(0.3) == 1
+                assert others_during(20) == 1
         """)
 
     def test_a_slice_has_a_shortest_length(self) -> None:
@@ -107,7 +107,7 @@ class Preempt(unittest.TestCase):
                     raise
                 finally:
                     ends.append("finally")
-            for _ in range(10):
+            for _ in range(5):
                 error = Killed("now")
                 thread = greenhub.spawn(computes)
                 greenhub.sleep(0.001)
@@ -174,7 +174,7 @@ class Preempt(unittest.TestCase):
     def test_no_kill_is_lost(self) -> None:
         self.run_alone("""
             greenhub.preempt(0.001)
-            counts, rounds = [0, 0], 60
+            counts, rounds = [0, 0], 20
             def survives(which, between):
                 while counts[which] < rounds:
                     try:
@@ -231,7 +231,6 @@ class Preempt(unittest.TestCase):
                     greenhub.sleep(0)
             noting = greenhub.spawn(notes)
             signal.setitimer(signal.ITIMER_REAL, 0.01)
-            error = None
             try:
                 with greenhub.Timeout(0.05):
                     spin()
@@ -248,7 +247,7 @@ class Preempt(unittest.TestCase):
             lock, again, condition = threading.Lock(), threading.RLock(), threading.Condition()
             counts, inside = [0, 0, 0], []
             def works(which):
-                while counts[which] < 20:
+                while counts[which] < 8:
                     with lock, again, again, condition:
                         inside.append(which)
                         assert inside == [which], inside
@@ -297,6 +296,7 @@ class Preempt(unittest.TestCase):
                 threads[0].kill()
                 threads[1].kill()
             both()
+            warnings.simplefilter("ignore")
             child = os.fork()
             if child == 0:
                 both()
@@ -322,13 +322,12 @@ class Preempt(unittest.TestCase):
             greenhub.preempt(0.002)
             greenhub.spawn(spin)
             for _ in range(5):
-                os_threads = signal.setitimer(signal.ITIMER_REAL, 0.03)
                 signal.signal(signal.SIGALRM, signal.default_int_handler)
+                signal.setitimer(signal.ITIMER_REAL, 0.03)
                 try:
                     spin()
                 except KeyboardInterrupt:
                     continue
-            greenhub.sleep(0)
         """)
 
     def test_what_was_begun_before_is_preempted_and_killed_at_its_next_wait(self) -> None:

@@ -86,17 +86,15 @@ fn symbol_extent() -> &'static Range<usize> {
     EXTENT.get_or_init(|| symbol::extent_around(preempts as *const () as usize).unwrap_or(0..0))
 }
 
-/// As which number CPython knows the thread, if it is nobody else's too.
-fn ident(thread: &Thread, record: *mut c_void) -> Option<u64> {
-    // SAFETY: takes nothing.
-    let real = unsafe { libc::pthread_self() };
-    match thread.root.get() {
-        true => super::threads::are_known().then_some(real),
-        // SAFETY: from the hub, for the running thread.
-        false => {
-            unsafe { &*record.cast::<Record>() }.is_known.get().then(|| patch::ident_of(thread.id))
-        }
+/// As which number CPython knows the running thread, if it is nobody else's too.
+fn ident(thread: &Thread, place: *mut c_void) -> Option<u64> {
+    if thread.root.get() {
+        // SAFETY: takes nothing.
+        return super::threads::are_known().then_some(unsafe { libc::pthread_self() });
     }
+    // SAFETY: from the hub, for the running thread.
+    let record = unsafe { place.cast::<Record>().as_ref() }?;
+    record.is_known.get().then(|| patch::ident_of(thread.id))
 }
 
 /// The slice of the running thread is over.
