@@ -221,8 +221,8 @@ preempt: Callable[[float, Callable[[int, bool], bool], type], None] = _functions
 #: ``take_thrown(kind)``: what was thrown into the running thread, for the class that stands for it.
 take_thrown: Callable[[type], BaseException] = _functions["take_thrown"]
 
-#: ``watch(seconds, prints)``: starts the watchdog, and gives its number. With ``prints`` it tells by itself of those for
-#: whom the interpreter lock is not to be had.
+#: ``watch(seconds, prints)``: starts the watchdog, and gives its number. With ``prints`` it tells
+#: by itself of those for whom the interpreter lock is not to be had.
 watch: Callable[[float, bool], int] = _functions["watch"]
 
 #: ``unwatch()``: stops it, and waits for that; False if it does not run.

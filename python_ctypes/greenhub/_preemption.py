@@ -39,7 +39,8 @@ def _handlers() -> set[CodeType]:
         handler = getattr(handler, "__func__", handler)
         code = getattr(handler, "__code__", None)
         if code is None:
-            code = getattr(getattr(type(handler), "__call__", None), "__code__", None)
+            # An object that can be called: what a call calls, as a method.
+            code = getattr(getattr(handler, "__call__", None), "__code__", None)  # noqa: B004
         if isinstance(code, CodeType):
             codes.add(code)
     return codes

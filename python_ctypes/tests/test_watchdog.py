@@ -1,4 +1,4 @@
-"""The watchdog: who keeps an OS thread from its other green threads, and by which line of Python."""
+"""The watchdog: who keeps an OS thread from other green threads, and by which line of Python."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ def until(condition):
             greenhub.sleep(0.001)
 
 reports = []
+
+def blocks(count):
+    # One stretch, until it is told of.
+    end = time.monotonic() + 20
+    while len(reports) < count and time.monotonic() < end:
+        time.sleep(0.005)
 """
 
 # The second seed program, with the steps and limits of its two halves filled in.
@@ -78,20 +84,23 @@ class Watchdog(unittest.TestCase):
             assert printed[0] >= ends[0], (printed, ends)
             """,
         )
-        self.assertRegex(said, r"(?m)^greenhub: watchdog: sleeper-\d+ keeps OS thread \d+ for \d+ ms")
+        who = r"(?m)^greenhub: watchdog: sleeper-\d+ keeps OS thread \d+ for \d+ ms"
+        self.assertRegex(said, who)
         where = r'File ".*seed\.py", line \d+, in sleeper\n    time\.sleep\(1\)\n'
         self.assertRegex(said, where)
         self.assertEqual(said.count("in sleeper"), 1, said)
 
     def test_a_callback_is_told_once_of_each_stretch_who_and_where(self) -> None:
         said = self.run_alone("""
-            def spins(seconds):
-                end = time.monotonic() + seconds
-                while time.monotonic() < end:
+            def spins(count):
+                end = time.monotonic() + 20
+                while len(reports) < count and time.monotonic() < end:
                     pass
             def computes():
-                for _ in range(2):
-                    spins(0.5)
+                for count in (1, 2):
+                    spins(count)
+                    # Told once of this one.
+                    time.sleep(0.1)
                     greenhub.sleep(0)
             greenhub.watchdog(0.02, reports.append)
             thread = greenhub.spawn(computes)
@@ -107,7 +116,7 @@ class Watchdog(unittest.TestCase):
 
             # The OS thread's own code, while somebody could run.
             greenhub.spawn(reports.clear)
-            spins(0.5)
+            spins(3)
             root = reports[-1]
             assert root.name == "root" and root.stack[-1].name == "spins", reports
             greenhub.sleep(0)
@@ -115,10 +124,10 @@ class Watchdog(unittest.TestCase):
             # Another limit, another callback, and none.
             others = []
             greenhub.watchdog(20, others.append)
-            greenhub.spawn(spins, 0.1).wait()
+            greenhub.spawn(time.sleep, 0.1).wait()
             greenhub.watchdog(None)
             greenhub.watchdog(0)
-            greenhub.spawn(spins, 0.1).wait()
+            greenhub.spawn(time.sleep, 0.1).wait()
             assert reports == others == [], (reports, others)
         """)
         self.assertEqual(said, "")
@@ -128,13 +137,13 @@ class Watchdog(unittest.TestCase):
             greenhub.monkey_patch(thread=True)
             greenhub.watchdog(0.02, reports.append)
             def sleeps():
-                time.sleep(0.5)
+                blocks(1)
             thread = threading.Thread(target=sleeps, name="a thread of threading")
             thread.start()
             thread.join()
             until(lambda: reports)
             assert reports[0].name == thread.name, reports
-            assert reports[0].stack[-1].name == "sleeps", reports
+            assert reports[0].stack[-2].name == "sleeps", reports
         """)
         self.assertEqual(said, "")
 
@@ -143,7 +152,7 @@ class Watchdog(unittest.TestCase):
             reader, writer = os.pipe()
             def reads():
                 # A signal does not end it.
-                child = subprocess.Popen(["sh", "-c", "sleep 0.9; echo"], stdout=writer)
+                child = subprocess.Popen(["sh", "-c", "sleep 0.7; echo"], stdout=writer)
                 ctypes.PyDLL(None).read(reader, ctypes.create_string_buffer(1), 1)
                 child.wait()
             greenhub.watchdog(0.1)
@@ -167,9 +176,10 @@ class Watchdog(unittest.TestCase):
                     greenhub.watchdog(None)
                 raise KeyError("mine")
             def sleeps():
-                for _ in range(4):
-                    time.sleep(0.2)
+                for count in (1, 2):
+                    blocks(count)
                     greenhub.sleep(0)
+                time.sleep(0.1)
             greenhub.watchdog(0.02, fails)
             greenhub.spawn(sleeps).wait()
             assert len(reports) == 2, reports
@@ -192,16 +202,15 @@ class Watchdog(unittest.TestCase):
         said = self.run_alone("""
             warnings.simplefilter("ignore")
             greenhub.watchdog(0.02, reports.append)
-            greenhub.spawn(time.sleep, 0.3).wait()
-            until(lambda: reports)
+            greenhub.spawn(blocks, 1).wait()
             child = os.fork()
             if child == 0:
                 reports.clear()
-                greenhub.spawn(time.sleep, 0.2).wait()
+                greenhub.spawn(time.sleep, 0.1).wait()
                 assert not reports
                 greenhub.watchdog(0.02, reports.append)
-                greenhub.spawn(time.sleep, 0.3).wait()
-                until(lambda: reports)
+                greenhub.spawn(blocks, 1).wait()
+                assert reports
                 greenhub.watchdog(None)
                 os._exit(7)
             assert os.WEXITSTATUS(os.waitpid(child, 0)[1]) == 7
