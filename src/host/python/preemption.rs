@@ -12,7 +12,7 @@
 use super::api::{self, Api, Object};
 use super::beneath::Disguise;
 use super::threads::Record;
-use super::{state, waits};
+use super::{census, state, waits};
 use crate::hub;
 use crate::patch;
 use crate::sys::{symbol, unwind};
@@ -156,6 +156,8 @@ unsafe fn answers(api: &Api, ident: u64, throws: bool) -> bool {
     if may.is_null() {
         return false;
     }
+    // A finalizer that waits would do so in the thread's stead.
+    let _quiet = census::NoGarbage::hold();
     // SAFETY: the caller vouches for the state. A tuple takes over what is put into it, and a failure of that, for
     // want of memory, is one of the call as well.
     unsafe {
