@@ -130,6 +130,31 @@ class Drivers(unittest.TestCase):
                 killed(ask, function, error=greenhub.GreenletExit())
         """)
 
+    def test_what_was_thrown_is_raised_once_the_drivers_caller_computes(self) -> None:
+        self.run_patched("""
+            greenhub.preempt(0.002)
+            for function, _, name in both:
+                ends = []
+                def computes():
+                    try:
+                        try:
+                            ask(function)
+                        except DriverError as error:
+                            ends.append(str(error))
+                        while True:
+                            ends[0] += ""
+                    except Killed as caught:
+                        ends.append(caught)
+                    # Its own, for which the kill must not stand.
+                    raise KeyError("mine")
+                thread, error = killed(computes)
+                try:
+                    thread.wait()
+                except KeyError as caught:
+                    ends.append(str(caught))
+                assert ends == [name, error, "'mine'"], ends
+        """)
+
     def test_threads_of_the_standard_library_report_what_was_thrown(self) -> None:
         self.run_patched("""
             import _thread, time

@@ -149,6 +149,39 @@ class Preempt(unittest.TestCase):
             assert ends == [True, "goes on"], ends
         """)
 
+    def test_a_timeout_that_is_cancelled_before_it_is_raised_is_not_raised(self) -> None:
+        self.run_alone("""
+            greenhub.preempt(0.002)
+            class Slow:
+                def __init__(self, limit, cancels):
+                    self.limit, self.cancels = limit, cancels
+                def __del__(self):
+                    # Not cut short, however long after the time is over.
+                    computes(0.1)
+                    ends.append(self.limit.pending)
+                    if self.cancels:
+                        self.limit.cancel()
+            def computes(seconds):
+                end = time.monotonic() + seconds
+                while time.monotonic() < end:
+                    pass
+            def tries(cancels):
+                limit = greenhub.Timeout(0.02)
+                try:
+                    slow = Slow(limit, cancels)
+                    del slow
+                    computes(0.1)
+                    greenhub.sleep(0)
+                except greenhub.Timeout as caught:
+                    ends.append(caught is limit)
+            ends = []
+            for _ in range(3):
+                greenhub.spawn(tries, True).wait()
+            assert ends == [False] * 3, ends
+            greenhub.spawn(tries, False).wait()
+            assert ends == [False] * 4 + [True], ends
+        """)
+
     def test_a_timeout_ends_a_computation(self) -> None:
         self.run_alone("""
             greenhub.preempt(0.002)
