@@ -58,6 +58,7 @@ def main() -> None:
     sys.argv = arguments
     thread = spawn(_module if is_module else _script, arguments[0])
     thread.name = "main"
+    _core.stand_in(thread._ident)
     _wait(thread)
 
 

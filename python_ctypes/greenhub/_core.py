@@ -11,7 +11,6 @@ and the ones for descriptors.
 
 from __future__ import annotations
 
-import atexit
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
 
@@ -133,6 +132,10 @@ close: Callable[[int], None] = _functions["close"]
 claim: Callable[[int], None] = _functions["claim"]
 raise_thrown: Callable[[int, object], None] = _functions["raise_thrown"]
 
+#: ``stand_in(id)``: from now on this green thread has the main thread's ident, as the root has: it
+#: is ``threading.main_thread()``, may set handlers of signals, and runs them.
+stand_in: Callable[[int], None] = _functions["stand_in"]
+
 if TYPE_CHECKING:
     T = TypeVar("T")
     Self = TypeVar("Self")
@@ -177,7 +180,8 @@ if TYPE_CHECKING:
             ``_adopt()`` is called if the running one has none.
 
             It keeps what the function returns, or raises, and ends; then, if it has failed or has
-            entries, it calls ``_finish()``. If it has a doom, it calls ``_is_doomed()`` first.
+            entries, it calls ``_finish()``. If it has a doom, it calls ``_is_doomed()`` first. If
+            it is its own root, as who has forked is in the child, it calls ``_leave()`` last.
             """
 
         def wait(self) -> T:
@@ -232,5 +236,5 @@ unwatch: Callable[[], bool] = _functions["unwatch"]
 #: without the interpreter lock.
 next_report: Callable[[int], dict[str, Any] | None] = _functions["next_report"]
 
-# From here on no thread is switched to: their states go with the interpreter.
+# Nobody's slice is ended any more when the interpreter ends.
 atexit.register(_functions["end"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Generator, TypeVar, cast
 
-from . import _core, _failures
+from . import _child, _core, _failures
 from ._exceptions import GreenletExit, from_throw_args
 
 T = TypeVar("T")
@@ -262,8 +262,12 @@ class GreenThread(_core.Thread[T]):
                     _core.unpark(entry)
             self._call_links()
         error = self._error
-        if error is not None and not self._taken:
+        if error is not None and not self._taken and self._root is not self:
             self._unhandled(error)
+
+    def _leave(self) -> None:
+        """What the core calls last for a thread that is its own root, as one that has forked is."""
+        _child.leave(self._error)
 
     def _call_links(self) -> None:
         for entry in list(self._entries):

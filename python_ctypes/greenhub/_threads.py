@@ -15,7 +15,7 @@ import threading
 from time import monotonic
 from typing import Any, Callable
 
-from . import _core
+from . import _child, _core
 from ._exceptions import GreenletExit
 from ._thread_object import told_instead
 
@@ -39,7 +39,10 @@ def know_apart() -> None:
     get_ident = _thread.get_ident
 
     def forget() -> None:
-        active.pop(get_ident(), None)
+        ident = get_ident()
+        # One that stands in for the main thread has its ident.
+        if ident != threading.main_thread().ident:
+            active.pop(ident, None)
 
     if sys.version_info < (3, 13):
         _core.at_end(forget)
@@ -116,6 +119,7 @@ def _run(
     finally:
         if at_end is not None:
             at_end()
+        _child.leave(None)
 
 
 def start_new_thread(

@@ -60,6 +60,8 @@ def _run_after(
     except BaseException as error:
         thread._fail(error)
     thread._finish()
+    if thread._root is thread:
+        thread._leave()
     # The frames of a traceback refer to this one, which must not keep what it was about.
     del thread, function, args, kwargs
 

@@ -8,7 +8,9 @@ import socket
 import threading
 import time
 import unittest
+from typing import Any
 
+import greenhub
 from greenhub import _bindings
 from greenhub._library import library
 from support import HEADER, c_header
@@ -124,8 +126,18 @@ class Structs(unittest.TestCase):
         self.assertEqual(seen, [0, 0, 65536, 1, 0, _bindings.GH_ENOHUB])
 
     def test_a_null_callback_passes(self) -> None:
-        # How many there are: the first green thread of a process has some exchanged.
-        self.assertGreaterEqual(library.gh_patch_info(_bindings.gh_patch_visitor(), None), 0)
+        seen: list[int] = []
+
+        def visit(patched: Any, argument: int | None) -> int:
+            seen.append(patched.contents.slots)
+            return 0
+
+        # The interpreter's own object has some once one of its threads has waited.
+        greenhub.sleep(0)
+        count = library.gh_patch_info(_bindings.gh_patch_visitor(visit), None)
+        self.assertGreater(count, 0)
+        self.assertEqual(count, sum(seen))
+        self.assertEqual(library.gh_patch_info(_bindings.gh_patch_visitor(), None), count)
 
     def test_a_callback_of_python_is_called_by_the_hub(self) -> None:
         seen: list[int | None] = []

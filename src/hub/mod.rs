@@ -68,7 +68,9 @@ pub(crate) use readiness::{perform, perform_once, try_now, Direction, PollWaiter
 pub(crate) use registry::{post, resolve, resolve_mine, stop};
 pub(crate) use remote::{cancel_elsewhere, detach_elsewhere, post_to, spawn_away};
 pub(crate) use run::Outcome;
-pub(crate) use runtime::{holds_runtime, register, Attached, Origin, Runtime};
+pub(crate) use runtime::{
+    register, runtime_ends, runtime_forbids_waiting, Attached, Origin, Runtime,
+};
 pub(crate) use slices::end_slice;
 pub(crate) use waker::Waker;
 

@@ -22,8 +22,10 @@ pub(crate) struct Runtime {
     pub(crate) mark: fn() -> Attached,
     /// From what is attached to what is to be, and then by which state the OS thread is to be known.
     pub(crate) attach: fn(from: Attached, to: Attached, mark: Attached),
-    /// Whether the calling OS thread has the runtime's lock.
-    pub(crate) holds: fn() -> bool,
+    /// Whether nobody may be switched to now: the calling OS thread has the runtime's lock, or the runtime ends.
+    pub(crate) forbids_waiting: fn() -> bool,
+    /// Whether the runtime ends: whoever asks for its lock now, but for who ends it, ends with their OS thread.
+    pub(crate) ends: fn() -> bool,
     /// A hooked call of a green thread was cancelled, by `gh_cancel` or by `disturb` alone. Whether its caller is to
     /// see a signal instead, which the runtime will then ask after: that is how its exceptions are raised beneath it.
     pub(crate) interrupts: fn(record: *mut c_void, canceled: bool, origin: &dyn Origin) -> bool,
@@ -73,10 +75,16 @@ pub(super) fn is_there() -> bool {
     runtime().is_some()
 }
 
-/// Whether the calling OS thread has the lock of a runtime, so that whatever waits must not be another's turn.
+/// Whether there is a runtime that ends.
+pub(crate) fn runtime_ends() -> bool {
+    runtime().is_some_and(|runtime| (runtime.ends)())
+}
+
+/// Whether the calling OS thread has the lock of a runtime, or the runtime ends, so that whatever waits must not be
+/// another's turn.
 #[inline(always)]
-pub(crate) fn holds_runtime() -> bool {
-    runtime().is_some_and(|runtime| (runtime.holds)())
+pub(crate) fn runtime_forbids_waiting() -> bool {
+    runtime().is_some_and(|runtime| (runtime.forbids_waiting)())
 }
 
 /// By which state the runtime knows the calling OS thread; null without one. Async-signal-safe, as the adapter's is.

@@ -20,13 +20,13 @@ pub(super) struct Caller {
 
 /// Who calls, if a hook is to act for them. Not on an OS thread without a hub, nor in a callback, which must
 /// not wait, nor for one who has paused the hooks, nor in a signal handler or the child of a vfork(2), nor for code that
-/// has the lock of a language runtime, which others of this OS thread would wait for in vain: there libc's own
-/// function is called.
+/// has the lock of a language runtime, which others of this OS thread would wait for in vain, nor when that runtime ends:
+/// there libc's own function is called.
 #[inline(always)]
 pub(super) fn caller() -> Option<Caller> {
     let hub = hub::current()?;
     let thread = hub.running()?;
-    (thread.unhooked.get() == 0 && !aside::is_aside() && !hub::holds_runtime())
+    (thread.unhooked.get() == 0 && !aside::is_aside() && !hub::runtime_forbids_waiting())
         .then_some(Caller { hub, thread })
 }
 

@@ -8,22 +8,13 @@
 use super::hooks::originals;
 use crate::hub;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-static IS_ENDING: AtomicBool = AtomicBool::new(false);
-
-/// The runtime is about to end. Before this its threads end as they like.
-pub(crate) fn host_ends() {
-    IS_ENDING.store(true, Ordering::Release);
-}
-
+/// As pthread_exit(3). Before the runtime ends its threads end as they like.
 pub(super) unsafe fn pthread_exit(value: *mut c_void) -> ! {
-    if !IS_ENDING.load(Ordering::Acquire) || hub::current().is_none() {
-        // SAFETY: the caller wants this OS thread to end.
-        unsafe { originals::pthread_exit(value) };
-    }
-    loop {
+    while hub::current().is_some() && hub::runtime_ends() {
         // SAFETY: waits for a signal, and takes nothing.
         unsafe { libc::pause() };
     }
+    // SAFETY: the caller wants this OS thread to end, and vouches for the value.
+    unsafe { originals::pthread_exit(value) }
 }

@@ -3,10 +3,13 @@
 //! In the runtime's own object alone, and asked for by its adapter: a lock that one green thread holds twice is then
 //! not another's on the same OS thread. The number is that of the green thread, which is never another's, with a
 //! bit that no address of a thread has. It must not reach libc, so that whatever takes a thread is hooked with it.
+//!
+//! In the child of a fork the green thread that forked is who it was, as the thread is that calls fork(3): locks that
+//! it holds are its own there too. It is then who the runtime takes for the thread that handles signals.
 
 use super::hooks::originals;
 use super::{aside, noted, slices};
-use crate::hub;
+use crate::hub::{self, Moment};
 use crate::slab::Id;
 use crate::thread::Thread;
 use libc::{clockid_t, pthread_attr_t, pthread_t, size_t};
@@ -18,8 +21,13 @@ const GREEN: pthread_t = 1 << 62;
 /// The same, for Python that runs in its stead: neither that thread nor the main one, in which handlers would run.
 const ASKING: pthread_t = 1 << 61;
 
+/// Whether a thread has a stack of its own: a root has none, but for one that was a green thread when it forked.
+fn is_green(thread: &Thread) -> bool {
+    thread.coroutine.stack().is_some()
+}
+
 fn green() -> Option<&'static Thread> {
-    hub::current()?.running().filter(|thread| !thread.root.get())
+    hub::current()?.running().filter(|thread| is_green(thread))
 }
 
 /// The OS thread that runs a green thread, if that is the calling one.
@@ -35,15 +43,42 @@ fn real(thread: pthread_t) -> Option<pthread_t> {
 
 /// Who the runtime takes for the thread that handles signals.
 static MAIN: AtomicU64 = AtomicU64::new(0);
+/// The green thread that is the runtime's main thread as much as the root is; 0 for none.
+static STANDS_IN: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn set_main(main: u64) {
     MAIN.store(main, Ordering::Relaxed);
+    hub::watch_forks(watch_fork);
+}
+
+/// From now on a green thread that runs the program's main code looks like the runtime's main thread.
+pub(crate) fn stand_in(id: Id) {
+    STANDS_IN.store(id.0, Ordering::Relaxed);
+}
+
+/// Whom the runtime takes a green thread for.
+fn number(thread: &Thread) -> pthread_t {
+    match thread.id.0 == STANDS_IN.load(Ordering::Relaxed) {
+        true => MAIN.load(Ordering::Relaxed),
+        false => thread.id.0 | GREEN,
+    }
+}
+
+/// Whom the runtime takes the calling code for, as it is.
+fn myself() -> pthread_t {
+    // SAFETY: takes nothing.
+    green().map_or_else(|| unsafe { libc::pthread_self() }, number)
+}
+
+fn watch_fork(moment: Moment) {
+    if let Moment::InChild(_) = moment {
+        MAIN.store(myself(), Ordering::Relaxed);
+    }
 }
 
 /// Whether the calling code is what the runtime takes for that thread, as it is.
 pub(crate) fn is_main() -> bool {
-    // SAFETY: takes nothing.
-    green().is_none() && unsafe { libc::pthread_self() } == MAIN.load(Ordering::Relaxed)
+    myself() == MAIN.load(Ordering::Relaxed)
 }
 
 pub(super) unsafe fn pthread_self() -> pthread_t {
@@ -57,14 +92,15 @@ pub(super) unsafe fn pthread_self() -> pthread_t {
         Some(thread) if slices::is_asking() => thread.id.0 | GREEN | ASKING,
         // Not in a handler that has interrupted the thread: nobody may wait there.
         Some(thread) if !aside::is_aside() && hub.poses(thread) => MAIN.load(Ordering::Relaxed),
-        Some(thread) if !thread.root.get() => thread.id.0 | GREEN,
+        Some(thread) if is_green(thread) => number(thread),
         _ => real,
     }
 }
 
-/// The number of a green thread.
-pub(crate) fn ident_of(id: Id) -> u64 {
-    id.0 | GREEN
+/// The number of a green thread, if that is its own: not of a root, nor of who stands in for one.
+pub(crate) fn ident_of(thread: &Thread) -> Option<u64> {
+    let is_own = is_green(thread) && thread.id.0 != STANDS_IN.load(Ordering::Relaxed);
+    is_own.then_some(thread.id.0 | GREEN)
 }
 
 /// As pthread_kill(3), to the OS thread.
@@ -108,7 +144,7 @@ pub(super) unsafe fn pthread_getattr_np(
     let Some(os_thread) = real(thread) else { return libc::ESRCH };
     // SAFETY: the caller vouches for the place.
     let done = unsafe { originals::pthread_getattr_np(os_thread, attributes) };
-    let own = green().filter(|own| done == 0 && own.id.0 | GREEN == thread);
+    let own = green().filter(|own| done == 0 && number(own) == thread);
     match own.and_then(|own| own.coroutine.stack()) {
         Some(stack) => {
             let (low, high) = stack.bounds();

@@ -72,10 +72,9 @@ mod turn;
 mod wait;
 
 pub(crate) use caller::{pause, resume};
-pub(crate) use end_of_host::host_ends;
 pub(crate) use family::Families;
 pub(crate) use handlers::handler_behind;
-pub(crate) use identity::{ident_of, is_main};
+pub(crate) use identity::{ident_of, is_main, stand_in};
 pub(crate) use lock_of_host::keep_lock;
 pub(crate) use lock_parts::Parts;
 pub(crate) use noted::{

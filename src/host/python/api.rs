@@ -42,12 +42,15 @@ pub(super) const METH_CLASS: c_int = 0x10;
 macro_rules! api {
     (
         functions { $($field:ident = $($name:literal)|+ : fn($($argument:ty),*) $(-> $answer:ty)?;)* }
+        optional { $($newer:ident = $newer_name:literal: fn($($newer_argument:ty),*) -> $newer_answer:ty;)* }
         objects { $($object:ident = $object_name:literal;)* }
         exceptions { $($exception:ident = $exception_name:literal;)* }
     ) => {
         #[derive(Debug)]
         pub(super) struct Api {
             $(pub(super) $field: unsafe extern "C" fn($($argument),*) $(-> $answer)?,)*
+            /// What only newer versions have.
+            $(pub(super) $newer: Option<unsafe extern "C" fn($($newer_argument),*) -> $newer_answer>,)*
             $(pub(super) $object: *mut Object,)*
             $(pub(super) $exception: *mut Object,)*
             /// The version, as in 0x030b for 3.11.
@@ -57,6 +60,7 @@ macro_rules! api {
 
         fn look_up() -> Option<Api> {
             $(let $field = [$($name),+].into_iter().map(symbol::of_process).find(|found| !found.is_null())?;)*
+            $(let $newer = symbol::of_process($newer_name);)*
             $(let $object = symbol::of_process($object_name);)*
             $(let $exception: *const *mut Object = symbol::of_process($exception_name).cast();)*
             if [$($object),*].iter().any(|found| found.is_null())
@@ -72,6 +76,10 @@ macro_rules! api {
                         *mut c_void,
                         unsafe extern "C" fn($($argument),*) $(-> $answer)?,
                     >($field),)*
+                    $($newer: std::mem::transmute::<
+                        *mut c_void,
+                        Option<unsafe extern "C" fn($($newer_argument),*) -> $newer_answer>,
+                    >($newer),)*
                     $($object: $object.cast(),)*
                     $($exception: *$exception,)*
                     version: 0,
@@ -151,6 +159,7 @@ api! {
         arena_get = c"PyObject_GetArenaAllocator": fn(*mut Allocator);
         arena_set = c"PyObject_SetArenaAllocator": fn(*const Allocator);
         interpreter = c"PyInterpreterState_Get" | c"_PyInterpreterState_Get": fn() -> *mut c_void;
+        is_finalizing = c"_Py_IsFinalizing" | c"Py_IsFinalizing": fn() -> c_int;
         main_interpreter = c"PyInterpreterState_Main": fn() -> *mut c_void;
         bytes_from = c"PyBytes_FromStringAndSize": fn(*const c_char, isize) -> *mut Object;
         bytes_place = c"PyBytes_AsString": fn(*mut Object) -> *mut c_char;
@@ -159,6 +168,9 @@ api! {
         buffer_release = c"PyBuffer_Release": fn(*mut Buffer);
         path_from = c"PyUnicode_DecodeFSDefaultAndSize": fn(*const c_char, isize) -> *mut Object;
         import = c"PyImport_ImportModule": fn(*const c_char) -> *mut Object;
+    }
+    optional {
+        protect_stack = c"PyUnstable_ThreadState_SetStackProtection": fn(State, *mut c_void, usize) -> c_int;
     }
     objects {
         none = c"_Py_NoneStruct";

@@ -12,7 +12,7 @@ use super::streams::{Patience, Place};
 use super::supervision::{next_report, preempt, take_thrown, unwatch, watch, without_lock};
 use super::threads::Call;
 use super::waits::{self, Python, Raised};
-use super::{alarms, beneath, census, class, keep, patching, slices, state, threads};
+use super::{alarms, beneath, census, class, keep, patching, slices, threads};
 use crate::clock::{self, Nanos, NEVER};
 use crate::error::{Error, Result};
 use crate::hub;
@@ -339,6 +339,11 @@ fn claim(given: Arguments<'_>) -> Answer {
     given.none()
 }
 
+fn stand_in(given: Arguments<'_>) -> Answer {
+    crate::patch::stand_in(Id(given.id(0)?));
+    given.none()
+}
+
 fn raise_thrown(given: Arguments<'_>) -> Answer {
     // SAFETY: as above.
     match unsafe { beneath::raise_thrown(given.0) } {
@@ -403,7 +408,6 @@ fn keeps_gil(given: Arguments<'_>) -> Answer {
 
 fn end(given: Arguments<'_>) -> Answer {
     without_lock(given.0, slices::stop);
-    state::end();
     given.none()
 }
 
@@ -449,6 +453,7 @@ methods_of! {
     take_told(0..=0) "take_told()\n--\n\nThe exception of which a C library was told and which the calling thread has not raised, or None.";
     stack_size(1..=1) "stack_size(bytes)\n--\n\nAddress space for the stacks of green threads to come; 0 for the default.";
     claim(1..=1) "claim(ident)\n--\n\nLooks like the main thread, and may give signal 32 a handler; until claim(0).";
+    stand_in(1..=1) "stand_in(id)\n--\n\nThis green thread is the interpreter's main thread, beside the root.";
     raise_thrown(0..=2) "raise_thrown(signal, frame)\n--\n\nThe handler of that signal.";
     at_end(1..=1) "at_end(function)\n--\n\nWhat every green thread calls at its end; None for nothing.";
     patch(1..=1) "patch(families)\n--\n\nMakes families of libc's functions cooperative. How many slots it has changed.";
@@ -472,7 +477,7 @@ methods_of! {
     watch(2..=2) "watch(limit, prints)\n--\n\nStarts the watchdog, and gives its number.";
     unwatch(0..=0) "unwatch()\n--\n\nStops it. False if it does not run.";
     next_report(1..=1) "next_report(watchdog)\n--\n\nWaits for what it tells, a dict; None once it is stopped. Blocks the OS thread.";
-    end(0..=0) "end()\n--\n\nNo green thread runs any more: the interpreter is about to end.";
+    end(0..=0) "end()\n--\n\nNobody's slice is ended any more: the interpreter is about to end.";
 }
 
 /// A new dict of all of them, and of the class of thread objects; null with an exception set.

@@ -9,7 +9,7 @@
 //! it, and whoever runs lets go, in the eval loop or in the next swap.
 
 use super::api::{Api, State};
-use super::state::{interpreter, mark, set_mark};
+use super::state::{interpreter, is_over, mark, set_mark};
 use crate::patch::{self, Families, Parts, Wanted};
 use crate::sys::symbol::Opened;
 use std::ptr;
@@ -41,7 +41,9 @@ pub(super) fn keeps() -> Option<bool> {
 /// As PyThreadState_Swap.
 #[inline]
 pub(super) unsafe fn swap(api: &Api, to: State) {
-    if !KEEPS.load(Ordering::Relaxed) {
+    // Once the interpreter ends, who takes the lock may have to end their OS thread instead, and must not have a part of
+    // it in their hands. It cannot begin to end before the swap is done: that takes the lock.
+    if !KEEPS.load(Ordering::Relaxed) || is_over(api) {
         // SAFETY: the caller vouches for it.
         unsafe { (api.state_swap)(to) };
         return;
@@ -58,12 +60,6 @@ pub(super) unsafe fn swap(api: &Api, to: State) {
 fn decide(way: u8) {
     WAY.store(way, Ordering::Relaxed);
     KEEPS.store(way == KEPT, Ordering::Relaxed);
-}
-
-/// The interpreter is about to end. Who takes the lock then may have to end their OS thread instead, and must not have
-/// a part of it in their hands.
-pub(super) fn end() {
-    KEEPS.store(false, Ordering::Relaxed);
 }
 
 /// A green thread is about to be made, or to wait. Finds out, once, whether the lock can be kept.

@@ -36,6 +36,22 @@ pub(super) fn tells_apart() -> bool {
     APART.load(Ordering::Relaxed)
 }
 
+/// What the interpreter's own object needs as soon as one of its threads may wait on a hub, patched or not: the hub
+/// hears of signals, whose handlers run in the main code alone, which may wait while others compute. What notes their
+/// handlers is of every family, and of loading nothing waits.
+pub(super) fn prepare(api: &Api) {
+    static PREPARED: AtomicBool = AtomicBool::new(false);
+    if PREPARED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    if let Some(interpreter) = Opened::around(api.state_new as usize) {
+        // Where link tables cannot be written a signal may be handled late, which is no reason not to run.
+        // SAFETY: the handle is open until this function returns.
+        let _ =
+            unsafe { patch::patch_one(Wanted::Handle(interpreter.handle()), Families::LOADING) };
+    }
+}
+
 /// Gives every slot its original back, identity included.
 pub(super) fn unpatch() -> Result<usize> {
     APART.store(false, Ordering::Relaxed);

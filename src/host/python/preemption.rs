@@ -88,20 +88,22 @@ fn symbol_extent() -> &'static Range<usize> {
 
 /// As which number CPython knows the running thread, if it is nobody else's too.
 fn ident(thread: &Thread, place: *mut c_void) -> Option<u64> {
-    if thread.root.get() {
+    let Some(ident) = patch::ident_of(thread) else {
+        // Who stands in for a root has its number, by which CPython would find either of them.
+        let is_found = thread.root.get() && super::threads::are_known();
         // SAFETY: takes nothing.
-        return super::threads::are_known().then_some(unsafe { libc::pthread_self() });
-    }
+        return is_found.then(|| unsafe { libc::pthread_self() });
+    };
     // SAFETY: from the hub, for the running thread.
     let record = unsafe { place.cast::<Record>().as_ref() }?;
-    record.is_known.get().then(|| patch::ident_of(thread.id))
+    record.is_known.get().then_some(ident)
 }
 
 /// The slice of the running thread is over.
 pub(super) fn preempts(place: *mut c_void, yields: &mut dyn FnMut()) {
     let api = api::known();
     let Some(thread) = hub::current().and_then(|hub| hub.running()) else { return };
-    if patch::is_asking() || state::is_over() || !is_between_instructions(api) {
+    if patch::is_asking() || state::is_over(api) || !is_between_instructions(api) {
         return;
     }
     // SAFETY: from the hub, for the running thread; null for a root that has never waited.
@@ -115,7 +117,7 @@ pub(super) fn preempts(place: *mut c_void, yields: &mut dyn FnMut()) {
         return;
     }
     yields();
-    if state::is_over() || !thread.is_interrupted() {
+    if state::is_over(api) || !thread.is_interrupted() {
         return;
     }
     if record.is_some_and(|record| !record.thrown.get().is_null()) {

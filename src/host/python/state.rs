@@ -8,7 +8,6 @@
 use super::api::{self, Api, State};
 use super::{beneath, census, chunk, keep, preemption, threads};
 use crate::hub::{self, Attached, Runtime};
-use crate::patch;
 use std::cell::Cell;
 use std::ffi::{c_void, CStr};
 use std::ptr;
@@ -17,7 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 static RUNTIME: Runtime = Runtime {
     mark,
     attach,
-    holds,
+    forbids_waiting,
+    ends,
     interrupts: beneath::interrupts,
     was_ignored: beneath::was_ignored,
     poses: beneath::poses,
@@ -33,8 +33,6 @@ const MOST_KEYS: u32 = 1024;
 
 static INTERPRETER: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static BEGUN: AtomicBool = AtomicBool::new(false);
-/// The interpreter is about to end: no green thread runs any more.
-static OVER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The state of a green thread that has ended, attached until another one is.
@@ -91,15 +89,19 @@ pub(super) fn is_attached(api: &Api) -> bool {
     !current.is_null() && (api.version >= 0x030c || current == known)
 }
 
-/// No green thread is switched to any more.
-pub(super) fn end() {
-    OVER.store(true, Ordering::Release);
-    keep::end();
-    patch::host_ends();
+/// Whether the interpreter ends: whatever is registered with atexit has run, and a state that is attached now, but for
+/// the main code's, ends its OS thread. So no green thread is switched to any more.
+pub(super) fn is_over(api: &Api) -> bool {
+    // SAFETY: only looks.
+    unsafe { (api.is_finalizing)() != 0 }
 }
 
-pub(super) fn is_over() -> bool {
-    OVER.load(Ordering::Acquire)
+fn ends() -> bool {
+    is_over(api::known())
+}
+
+fn forbids_waiting() -> bool {
+    holds() || is_over(api::known())
 }
 
 pub(super) fn mark() -> Attached {
@@ -162,6 +164,23 @@ pub(super) fn attach(from: Attached, to: Attached, mark: Attached) {
     }
 }
 
+/// CPython raises where less is left than its margins need (_PyOS_MIN_STACK_SIZE, with room).
+const LEAST_PROTECTED: usize = 128 * 1024;
+
+/// Tells a new state on which stack it is going to run. From 3.14 on CPython measures what is left of a stack, and takes
+/// that of the OS thread unless it is told before the state is attached.
+fn protect_stack(api: &Api, state: State) {
+    let running = hub::current().and_then(|hub| hub.running());
+    let stack = running.and_then(|thread| thread.coroutine.stack());
+    if let (Some(protect), Some(stack)) = (api.protect_stack, stack) {
+        let (low, high) = stack.bounds();
+        if high - low >= LEAST_PROTECTED {
+            // SAFETY: a state that nobody has attached, and the stack that the caller runs on.
+            let _ = unsafe { protect(state, low as *mut c_void, high - low) };
+        }
+    }
+}
+
 /// Makes and attaches the state of a green thread that begins, in place of whatever is attached. Null for want of
 /// memory, with `from` attached as it was.
 ///
@@ -177,6 +196,7 @@ pub(super) unsafe fn start(api: &Api, from: State) -> State {
         set_mark(before);
         return state;
     }
+    protect_stack(api, state);
     attach(from, state, state);
     state
 }

@@ -109,11 +109,7 @@ unsafe fn run(api: &Api, object: *mut Object, call: threads::Call) {
                     fail(api, task);
                     if threads::was_told() {
                         // Another exception may have to stand for what a driver has made of it.
-                        let done = call_method(api, object, c"_amend");
-                        match done.is_null() {
-                            true => (api.error_unraisable)(object),
-                            false => (api.decref)(done),
-                        }
+                        have(api, object, c"_amend");
                     }
                 }
                 false => replace(api, &task.value, result),
@@ -121,11 +117,26 @@ unsafe fn run(api: &Api, object: *mut Object, call: threads::Call) {
         }
         end(task);
         if has_entries(api, task) || !is_nothing(api, &task.error) {
-            let done = call_method(api, object, c"_finish");
-            match done.is_null() {
-                true => (api.error_unraisable)(object),
-                false => (api.decref)(done),
-            }
+            have(api, object, c"_finish");
+        }
+        if ptr::eq(task.root.get(), object) {
+            // It has forked, and its end is that of the child.
+            have(api, object, c"_leave");
+        }
+    }
+}
+
+/// Has the object do something more, of which nobody waits to hear.
+///
+/// # Safety
+/// As above.
+unsafe fn have(api: &Api, object: *mut Object, name: &CStr) {
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        let done = call_method(api, object, name);
+        match done.is_null() {
+            true => (api.error_unraisable)(object),
+            false => (api.decref)(done),
         }
     }
 }

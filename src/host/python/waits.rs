@@ -118,12 +118,12 @@ pub(super) unsafe fn raise_thrown(
     Err(Raised)
 }
 
-/// Raises when the interpreter is about to end.
+/// Raises when the interpreter ends.
 ///
 /// # Safety
 /// As above.
 pub(super) unsafe fn refuse_at_end(api: &Api) -> Python<()> {
-    if !state::is_over() {
+    if !state::is_over(api) {
         return Ok(());
     }
     let text = c"the interpreter is ending: no green thread runs any more";
