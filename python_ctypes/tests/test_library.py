@@ -182,6 +182,7 @@ class Import(unittest.TestCase):
         code = """
             import os, signal, socket, sys, threading, time
             import _thread, select, ssl, subprocess, queue  # what a patch would be after
+            import ctypes  # whose libffi may keep a descriptor open
 
             def state():
                 status = open("/proc/self/status").read().splitlines()

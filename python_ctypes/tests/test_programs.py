@@ -53,6 +53,7 @@ class Documents(unittest.TestCase):
 class Programs(unittest.TestCase):
     def test_an_import_starts_nothing_and_patches_nothing(self):
         program = """\
+import ctypes  # whose libffi may keep a descriptor open
 import os, select, socket, ssl, sys, threading, time, queue, subprocess
 
 def looked():
