@@ -36,7 +36,8 @@ EXAMPLES := $(patsubst c_examples/%.c,$(TARGET)/c_examples/%,$(wildcard c_exampl
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build header examples demo test test-suite test-poll test-faults test-asan \
-        test-valgrind test-aarch64 test-python test-components test-bench test-loom test-soak soak-patch stress-switches \
+        test-valgrind test-aarch64 test-python test-components test-bench test-loom test-soak soak-patch \
+        test-soak-python soak stress-switches \
         abi-baseline bench-core bench-python test-bench-python lint lint-python \
         bindings wheel install install-header \
         install-shared install-static uninstall clean
@@ -138,6 +139,17 @@ soak-patch: build # new sequences until the time is over, then 100,000 rounds
 	done
 	GREENHUB_SOAK_SECONDS=$${GREENHUB_SOAK_SECONDS:-60} $(TARGET)/soak/patch_differential
 	GREENHUB_ROUNDS=$${GREENHUB_ROUNDS:-100000} $(TARGET)/soak/patch_rounds
+
+# $PYTHONS chooses the interpreters, GREENHUB_SOAK_SECONDS how long each takes, SOAK_OPTIONS what else they are to do:
+# `-X tracemalloc`, say.
+test-soak-python: build ## thousands of Python green threads, at random, a minute for each interpreter; PYTHONS chooses
+	for python in $(or $(PYTHONS),$(PYTHON)); do \
+	    GREENHUB_LIBRARY=$(abspath $(RELEASE))/libgreenhub.so PYTHONPATH=python_ctypes \
+	        $$python -X dev $(SOAK_OPTIONS) python_ctypes/tests/soak.py || exit 1; \
+	done
+
+soak: ## the soaks of test-soak and test-soak-python, ten minutes each
+	@GREENHUB_SOAK_SECONDS=$${GREENHUB_SOAK_SECONDS:-600} $(MAKE) --no-print-directory test-soak test-soak-python
 
 test-bench: build ## the same benchmark, seconds only: it runs, nothing is judged
 	$(PYTHON) benches/core.py --lib $(RELEASE) --out $(TARGET)/bench/quick --quick

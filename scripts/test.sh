@@ -69,6 +69,7 @@ part valgrind 450
 part aarch64 600
 part python 400
 part components 300
+part soak-python 240
 part bench 120
 
 if grep -hq '^skipped: ' "$logs"/*.log; then
