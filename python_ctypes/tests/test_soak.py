@@ -32,6 +32,12 @@ class Soak(unittest.TestCase):
         self.assertGreater(counts["kills arrived"], 0)
         self.assertEqual(counts["kills arrived"], counts["kills sent"])
 
+    def test_it_runs_under_tracemalloc(self) -> None:
+        # Which takes the interpreter's lock for what is allocated without it: a new thread state, say.
+        options = ("--seconds", "0.2", "--threads", "20", "--busy", "0")
+        done = run_soak(*options, PYTHONTRACEMALLOC="1")
+        self.assertEqual((done.stderr, done.returncode), ("", 0), done.stdout)
+
     def test_a_failure_names_the_seed_and_what_went_wrong(self) -> None:
         done = run_soak(
             "--seconds", "1", "--threads", "5", "--busy", "0", "--seed", "abc", "--break"

@@ -111,13 +111,19 @@ impl Trial<'_> {
     /// # Safety
     /// The calling thread's state is attached.
     unsafe fn begin(api: &Api) -> Option<Trial<'_>> {
+        // SAFETY: the caller vouches for the state; the interpreter lives as long as anything that runs in it.
+        let (own, other) = unsafe { ((api.state_current)(), (api.state_new)(interpreter())) };
+        if other.is_null() {
+            return None;
+        }
+        let trial = Trial { api, own, other };
         let before = mark();
         // As in `state::start`.
         set_mark(ptr::null_mut());
-        // SAFETY: the caller vouches for the state; the interpreter lives as long as anything that runs in it.
-        let (own, other) = unsafe { ((api.state_current)(), (api.state_new)(interpreter())) };
+        trial.change(other);
         set_mark(before);
-        (!other.is_null()).then_some(Trial { api, own, other })
+        trial.change(own);
+        Some(trial)
     }
 
     fn succeeds(&self) -> bool {

@@ -187,16 +187,15 @@ fn protect_stack(api: &Api, state: State) {
 /// # Safety
 /// `from` is what is attached on this OS thread.
 pub(super) unsafe fn start(api: &Api, from: State) -> State {
-    let before = mark();
-    // A state that is made while nobody is known is known from then on; the one before is no longer touched.
-    set_mark(ptr::null_mut());
+    // Known is still who was: what takes note of allocations (tracemalloc) wants the lock as a thread that it knows.
     // SAFETY: the interpreter lives as long as green threads run Python.
     let state = unsafe { (api.state_new)(interpreter()) };
     if state.is_null() {
-        set_mark(before);
         return state;
     }
     protect_stack(api, state);
-    attach(from, state, state);
+    // From 3.12 on a state binds itself when it is first attached, if nobody is known.
+    attach(from, state, ptr::null_mut());
+    set_mark(state);
     state
 }
