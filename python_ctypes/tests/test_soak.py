@@ -33,7 +33,7 @@ class Soak(unittest.TestCase):
         self.assertEqual(counts["kills arrived"], counts["kills sent"])
 
     def test_it_runs_under_tracemalloc(self) -> None:
-        # Which takes the interpreter's lock for what is allocated without it: a new thread state, say.
+        # It takes the lock for what is allocated without it: a new thread state, say.
         options = ("--seconds", "0.2", "--threads", "20", "--busy", "0")
         done = run_soak(*options, PYTHONTRACEMALLOC="1")
         self.assertEqual((done.stderr, done.returncode), ("", 0), done.stdout)
