@@ -65,11 +65,14 @@ begin loom 700
 finish faults
 finish loom
 part asan 600
-part valgrind 450
+# The soak wants one core, and no company that is timed.
+begin valgrind 600
+begin soak-python 240
+finish valgrind
+finish soak-python
 part aarch64 600
 part python 400
 part components 300
-part soak-python 240
 part bench 120
 
 if grep -hq '^skipped: ' "$logs"/*.log; then

@@ -11,6 +11,7 @@ and the ones for descriptors.
 
 from __future__ import annotations
 
+import atexit
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
 
