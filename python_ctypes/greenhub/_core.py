@@ -56,8 +56,9 @@ throw: Callable[[int, BaseException], bool] = _functions["throw"]
 #: ``throw_after(seconds, exception)``: `throw` to the calling thread after a time. Returns a timer.
 throw_after: Callable[[float, BaseException], int] = _functions["throw_after"]
 
-#: ``cancel_timer(timer)``: False if it has fired.
-cancel_timer: Callable[[int], bool] = _functions["cancel_timer"]
+#: ``cancel_timer(timer, id)``: of the thread that has set it. False if it has fired; of a thread of
+#: another OS thread it is a message, and True.
+cancel_timer: Callable[[int, int], bool] = _functions["cancel_timer"]
 
 #: ``take_back(id, exception)``: undoes a `throw` of this instance that has not been raised yet: 1;
 #: 2 if a C library was told of it meanwhile, by an error of its call; 0 if it was raised, or the

@@ -99,7 +99,8 @@ class Timeout(BaseException):
 
     def cancel(self) -> None:
         """Sees to it that nothing is raised, also if the time is over and the thread has not
-        waited since. As often as one likes."""
+        waited since. As often as one likes. From another OS thread it is a message: what is over
+        before it arrives is raised."""
         self._withdraw()
 
     def _withdraw(self) -> bool:
@@ -110,7 +111,7 @@ class Timeout(BaseException):
         if self._soon:
             self._soon.clear()
             return False
-        if _core.cancel_timer(timer):
+        if _core.cancel_timer(timer, self._ident):
             return False
         error = self if self._error is None else self._error
         return _core.take_back(self._ident, error) == _TOLD

@@ -1,6 +1,7 @@
 """Timeouts: an exception after a time, exactly that one."""
 
 import socket
+import threading
 import time
 import unittest
 
@@ -131,6 +132,23 @@ class Handling(unittest.TestCase):
         with self.assertRaises(Timeout):
             with timeout:
                 sleep(60)
+
+    def test_one_is_cancelled_from_another_os_thread(self):
+        others = []
+
+        def cancel():
+            # The first timer of this OS thread is another one than the first of that one.
+            with Timeout(60):
+                others.append(timeout)
+                timeout.cancel()
+
+        timeout = Timeout(0.5)
+        canceller = threading.Thread(target=cancel)
+        canceller.start()
+        while canceller.is_alive():
+            sleep(0.001)
+        self.assertEqual(others, [timeout])
+        sleep(0.6)
 
     def test_its_text_says_how_long(self):
         for args, text in (

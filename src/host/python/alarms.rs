@@ -9,10 +9,10 @@ use crate::clock::Nanos;
 use crate::error::Result;
 use crate::hub::{self, Hub};
 use crate::slab::Id;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
@@ -25,7 +25,6 @@ struct Alarm {
 
 #[derive(Debug, Default)]
 struct Alarms {
-    last: Cell<u64>,
     set: RefCell<HashMap<u64, Alarm>>,
 }
 
@@ -36,6 +35,9 @@ impl Drop for Alarms {
         }
     }
 }
+
+/// Of all OS threads, so that none takes another's for its own.
+static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// References that were given up where nothing was attached.
 #[derive(Debug)]
@@ -74,9 +76,8 @@ pub(super) unsafe fn set(
         }
     }
     ALARMS.with(|alarms| {
-        let key = alarms.last.get() + 1;
+        let key = LAST.fetch_add(1, Ordering::Relaxed) + 1;
         let timer = hub.start_timer(deadline, 0, goes_off, key as *mut c_void)?;
-        alarms.last.set(key);
         // SAFETY: the caller vouches for it.
         unsafe { (api.incref)(exception) };
         alarms.set.borrow_mut().insert(key, Alarm { timer, thread, exception });
@@ -99,6 +100,18 @@ pub(super) unsafe fn cancel(api: &Api, key: u64) -> bool {
     // SAFETY: the caller vouches for the state.
     unsafe { (api.decref)(alarm.exception) };
     true
+}
+
+/// The same from another OS thread than that of the green thread which has set it: a message, which may come too late.
+/// False only if it cannot be sent.
+pub(super) fn cancel_elsewhere(thread: Id, key: u64) -> bool {
+    unsafe extern "C" fn arrives(key: *mut c_void) {
+        let alarm = ALARMS.with(|alarms| alarms.set.borrow_mut().remove(&(key as u64)));
+        let (Some(alarm), Some(hub)) = (alarm, hub::current()) else { return };
+        let _ = hub.cancel_timer(alarm.timer);
+        give_up(alarm.exception);
+    }
+    hub::post_to(thread, arrives, key as *mut c_void).is_ok()
 }
 
 /// Drops a reference when a thread comes along whose state is attached.

@@ -303,9 +303,13 @@ fn throw_after(given: Arguments<'_>) -> Answer {
 }
 
 fn cancel_timer(given: Arguments<'_>) -> Answer {
-    let key = given.id(0)?;
-    // SAFETY: as above.
-    given.bool(unsafe { alarms::cancel(given.0, key) })
+    let (key, thread) = (given.id(0)?, Id(given.id(1)?));
+    let is_ours = hub::current().is_some_and(|hub| hub.is_of(thread));
+    given.bool(match is_ours {
+        // SAFETY: as above.
+        true => unsafe { alarms::cancel(given.0, key) },
+        false => alarms::cancel_elsewhere(thread, key),
+    })
 }
 
 fn take_back(given: Arguments<'_>) -> Answer {
@@ -448,7 +452,7 @@ methods_of! {
     unpark(1..=1) "unpark(id)\n--\n\nEnds a park, or the next one. False if the thread is gone.";
     throw(2..=2) "throw(id, exception)\n--\n\nRaises an exception where a green thread waits, or will.";
     throw_after(2..=2) "throw_after(seconds, exception)\n--\n\nRaises it in the calling thread after a time.";
-    cancel_timer(1..=1) "cancel_timer(timer)\n--\n\nCancels what throw_after has set. False if it is over.";
+    cancel_timer(2..=2) "cancel_timer(timer, id)\n--\n\nCancels what throw_after has set in that green thread. False if it is over.";
     take_back(2..=2) "take_back(id, exception)\n--\n\nUndoes a throw: 1, or 2 if a C library was told of it, or 0 if it was raised.";
     take_told(0..=0) "take_told()\n--\n\nThe exception of which a C library was told and which the calling thread has not raised, or None.";
     stack_size(1..=1) "stack_size(bytes)\n--\n\nAddress space for the stacks of green threads to come; 0 for the default.";
