@@ -88,25 +88,27 @@ pub(crate) unsafe fn discard(address: usize, length: usize) {
     unsafe { libc::madvise(address as *mut c_void, length, libc::MADV_DONTNEED) };
 }
 
-/// Whether bytes can be read, as the kernel tells it, page for page: it reads a set of signals before it finds that
-/// nothing is to be done with it (sigprocmask(2)). Memory of which nobody vouches.
+/// Whether bytes can be read, as the kernel tells it, page for page: it compares a word before it moves waiters from one
+/// futex to another, none here (futex(2), FUTEX_CMP_REQUEUE). Memory of which nobody vouches.
 pub(crate) fn is_readable(address: usize, length: usize) -> bool {
-    const WORD: usize = 8;
-    const NOTHING: c_long = -1;
+    const WORD: usize = 4;
+    const NONE: c_long = 0;
     // Asked between a call and the look at what it has said.
     let _errno = super::errno::Kept::new();
     let is_word_readable = |address: usize| {
-        // SAFETY: the kernel judges the address; the set is not used, and none is given back.
+        // SAFETY: the kernel judges the address, and wakes and moves nobody.
         let done = unsafe {
             libc::syscall(
-                libc::SYS_rt_sigprocmask,
-                NOTHING,
+                libc::SYS_futex,
                 address,
-                std::ptr::null_mut::<u64>(),
-                WORD,
+                libc::FUTEX_CMP_REQUEUE | libc::FUTEX_PRIVATE_FLAG,
+                NONE,
+                NONE,
+                address,
+                NONE,
             )
         };
-        done == 0 || super::errno::last() != libc::EFAULT
+        done >= 0 || super::errno::last() != libc::EFAULT
     };
     // Whole words, so that none reaches into a page that none of the bytes are in.
     let Some(last) = address.checked_add(length.saturating_sub(1)) else { return false };
