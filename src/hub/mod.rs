@@ -20,6 +20,7 @@
 //! * `fork` — what becomes of a hub in the child of a fork.
 //! * `slices` — whose time is over, as another OS thread has it.
 //! * `runtime` — what a language runtime has attached to the OS thread.
+//! * `trim` — the pages that its green threads have used and do not need while they wait.
 //! * `report` — statistics, and who waits for what.
 //!
 //! Everything in a hub is a cell: green threads call in from many stacks, so that no exclusive

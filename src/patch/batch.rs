@@ -5,6 +5,7 @@ use super::hooks::originals;
 use super::origin::Trail;
 use super::readable::is_there;
 use super::turn::{may_go_on, result, socket_call, wait, Patience};
+use super::wait::span;
 use super::{caller, listener, options, ranges, socket};
 use crate::clock::{self, Nanos};
 use crate::error::{Error, Result};
@@ -28,22 +29,12 @@ pub(super) unsafe fn recvmmsg(
     flags: c_int,
     timeout: *mut timespec,
 ) -> Result<c_int> {
-    let given = match is_there(timeout, 1) {
-        // SAFETY: it is there.
-        true => Some(unsafe { &*timeout }),
-        false => None,
+    // SAFETY: the caller vouches for the time.
+    let Some(span) = (unsafe { span(timeout) }) else {
+        // SAFETY: the kernel refuses it.
+        return ended(unsafe { originals::recvmmsg(fd, messages, count, flags, timeout) });
     };
-    let until = match given {
-        None if timeout.is_null() => None,
-        Some(span) if span.tv_sec >= 0 && (0..1_000_000_000).contains(&span.tv_nsec) => {
-            let span = span.tv_sec.saturating_mul(1_000_000_000).saturating_add(span.tv_nsec);
-            Some(clock::after_ns(span))
-        }
-        None | Some(_) => {
-            // SAFETY: the kernel refuses it.
-            return ended(unsafe { originals::recvmmsg(fd, messages, count, flags, timeout) });
-        }
-    };
+    let until = (!timeout.is_null()).then(|| clock::after_ns(span));
     let call = |at: usize, flags: c_int| {
         // SAFETY: the caller vouches for the messages; a null timeout is none.
         unsafe {

@@ -173,17 +173,16 @@ pub(super) fn releases() -> usize {
 /// # Safety
 /// `message` is as sendmsg(2) wants it, or null.
 pub(super) unsafe fn release_passed(message: *const msghdr) {
-    let is_there = is_there(message, 1) && {
-        // SAFETY: it is there.
-        let given = unsafe { &*message };
-        given.msg_controllen > 0 && is_there(given.msg_control.cast::<u8>(), given.msg_controllen)
-    };
-    if !is_there {
+    if !is_there(message, 1) {
+        return;
+    }
+    // SAFETY: it is there.
+    let given = unsafe { &*message };
+    let control = given.msg_control.cast::<u8>();
+    if given.msg_controllen == 0 || !is_there(control, given.msg_controllen) {
         return;
     }
     let before = crate::sys::errno::last();
-    // SAFETY: as above.
-    let given = unsafe { &*message };
     // SAFETY: the control buffer is the caller's; descriptors in it need not be aligned.
     unsafe {
         let end = given.msg_control as usize + given.msg_controllen;

@@ -80,6 +80,6 @@ pub(crate) use lock_parts::Parts;
 pub(crate) use noted::{
     begin_sole, claim, comes, end_sole, handled, is_behind, is_claimed, note, so_far,
 };
-pub(crate) use objects::Wanted;
+pub(crate) use objects::{object_around, Wanted};
 pub(crate) use pass::{patch, patch_for_good, patch_one, report, unpatch};
 pub(crate) use slices::{in_haste, is_asking, set_asking};

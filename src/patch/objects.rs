@@ -181,6 +181,11 @@ pub(super) fn extent_of(address: usize) -> Option<Range> {
     found
 }
 
+/// The addresses of that object; none if there is none.
+pub(crate) fn object_around(address: usize) -> std::ops::Range<usize> {
+    extent_of(address).map_or(0..0, |extent| extent.start..extent.end)
+}
+
 /// Shows every object of the process. The loader adds and removes none meanwhile, which is why `visit` must
 /// not call it.
 pub(super) fn walk(visit: impl FnMut(&Object<'_>)) {

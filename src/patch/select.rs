@@ -170,7 +170,7 @@ pub(super) unsafe fn pselect(
     mask: *const sigset_t,
 ) -> Result<c_int> {
     // SAFETY: the caller vouches for it.
-    match span(unsafe { timeout.as_ref() }) {
+    match unsafe { span(timeout) } {
         // SAFETY: as above.
         Some(span) if count >= 0 => unsafe {
             select_for(caller, count, [read, write, except], span, mask)

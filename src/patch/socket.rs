@@ -242,11 +242,8 @@ pub(super) unsafe fn recvmsg(
     message: *mut msghdr,
     flags: c_int,
 ) -> Result<isize> {
-    let before = match is_there(message, 1) {
-        // SAFETY: it is there.
-        true => Some(unsafe { *message }),
-        false => None,
-    };
+    // SAFETY: it is there.
+    let before = is_there(message, 1).then(|| unsafe { *message });
     let call = |flags: c_int| {
         // SAFETY: the caller vouches for the message.
         unsafe { originals::recvmsg(fd, message, flags) }

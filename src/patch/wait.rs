@@ -106,8 +106,15 @@ fn milliseconds(timeout: c_int) -> Nanos {
 }
 
 /// A timeout, for ever if there is none. `None` for one that the kernel refuses.
-pub(super) fn span(timeout: Option<&timespec>) -> Option<Nanos> {
-    timeout.map_or(Some(NEVER), |timeout| sleep::span(timeout).ok())
+///
+/// # Safety
+/// Null, or as the kernel wants it, or it leads nowhere.
+pub(super) unsafe fn span(timeout: *const timespec) -> Option<Nanos> {
+    if timeout.is_null() {
+        return Some(NEVER);
+    }
+    // SAFETY: it is there.
+    is_there(timeout, 1).then(|| sleep::span(unsafe { &*timeout }).ok()).flatten()
 }
 
 /// # Safety
@@ -174,7 +181,7 @@ pub(super) unsafe fn ppoll(
     mask: *const sigset_t,
 ) -> Result<c_int> {
     // SAFETY: the caller vouches for it.
-    let Some(span) = span(unsafe { timeout.as_ref() }) else {
+    let Some(span) = (unsafe { span(timeout) }) else {
         // SAFETY: as above.
         return said(unsafe { originals::ppoll(fds, count, timeout, mask) });
     };
@@ -243,10 +250,8 @@ pub(super) unsafe fn epoll_pwait2(
     timeout: *const timespec,
     mask: *const sigset_t,
 ) -> Result<c_int> {
-    let is_there = timeout.is_null() || is_there(timeout, 1);
-    // SAFETY: it is there.
-    let given = is_there.then(|| span(unsafe { timeout.as_ref() })).flatten();
-    let Some(span) = given else {
+    // SAFETY: the caller vouches for it.
+    let Some(span) = (unsafe { span(timeout) }) else {
         // SAFETY: the kernel refuses it.
         return said(unsafe { originals::epoll_pwait2(epoll, events, most, timeout, mask) });
     };

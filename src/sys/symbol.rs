@@ -1,8 +1,7 @@
 //! What the loader knows of an address in the code.
 
-use std::ffi::{c_char, c_int, c_void, CStr, OsStr};
+use std::ffi::{c_char, c_void, CStr, OsStr};
 use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
@@ -114,40 +113,6 @@ impl Object {
         // caller of `object_at`.
         unsafe { CStr::from_ptr(self.path) }
     }
-}
-
-/// From where to where the object lies in whose code an address is.
-pub(crate) fn extent_around(address: usize) -> Option<Range<usize>> {
-    struct Search {
-        address: usize,
-        found: Option<Range<usize>>,
-    }
-
-    unsafe extern "C" fn visit(
-        object: *mut libc::dl_phdr_info,
-        _: usize,
-        search: *mut c_void,
-    ) -> c_int {
-        // SAFETY: the loader passes an object that stays meanwhile, with so many headers, and the search below.
-        let (search, base, headers) = unsafe {
-            let (base, first) = ((*object).dlpi_addr as usize, (*object).dlpi_phdr);
-            let headers = std::slice::from_raw_parts(first, usize::from((*object).dlpi_phnum));
-            (&mut *search.cast::<Search>(), base, headers)
-        };
-        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
-        let parts = loaded.map(|header| {
-            let from = base.wrapping_add(header.p_vaddr as usize);
-            from..from.wrapping_add(header.p_memsz as usize)
-        });
-        let extent = parts.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end));
-        search.found = extent.filter(|extent| extent.contains(&search.address));
-        c_int::from(search.found.is_some())
-    }
-
-    let mut search = Search { address, found: None };
-    // SAFETY: `visit` gets this very search, and nobody else uses it meanwhile.
-    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
-    search.found
 }
 
 /// The object in which an address of running code lies.

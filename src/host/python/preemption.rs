@@ -15,7 +15,7 @@ use super::threads::Record;
 use super::{census, state, waits};
 use crate::hub;
 use crate::patch;
-use crate::sys::{symbol, unwind};
+use crate::sys::unwind;
 use crate::thread::Thread;
 use std::ffi::{c_ulong, c_void};
 use std::ops::Range;
@@ -48,7 +48,7 @@ pub(super) unsafe fn set(api: &Api, may: *mut Object, thrown: *mut Object) {
 /// Where the code of the interpreter lies.
 fn interpreter(api: &Api) -> &'static Range<usize> {
     static EXTENT: OnceLock<Range<usize>> = OnceLock::new();
-    EXTENT.get_or_init(|| symbol::extent_around(api.state_new as usize).unwrap_or(0..0))
+    EXTENT.get_or_init(|| patch::object_around(api.state_new as usize))
 }
 
 /// Whether the lock was given up by the loop that runs Python's instructions: not by a function whose callers are
@@ -64,7 +64,7 @@ fn is_between_instructions(api: &Api) -> bool {
         api.release as usize,
         api.state_release as usize,
     ];
-    let own = symbol_extent();
+    let own = this_library();
     let interpreter = interpreter(api);
     let mut functions = [0; 24];
     let count = unwind::functions(&mut functions);
@@ -81,9 +81,9 @@ fn is_between_instructions(api: &Api) -> bool {
 }
 
 /// Where the code of this library lies.
-fn symbol_extent() -> &'static Range<usize> {
+fn this_library() -> &'static Range<usize> {
     static EXTENT: OnceLock<Range<usize>> = OnceLock::new();
-    EXTENT.get_or_init(|| symbol::extent_around(preempts as *const () as usize).unwrap_or(0..0))
+    EXTENT.get_or_init(|| patch::object_around(preempts as *const () as usize))
 }
 
 /// As which number CPython knows the running thread, if it is nobody else's too.
