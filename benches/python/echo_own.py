@@ -8,23 +8,7 @@ import aside
 aside.start()
 
 import greenhub  # noqa: E402
-from greenhub import socket  # noqa: E402
-
-
-def answer(connection):
-    try:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while True:
-            data = connection.recv(4096)
-            if not data:
-                break
-            connection.sendall(data)
-    except ConnectionResetError:
-        # How the load closes.
-        pass
-    finally:
-        connection.close()
-
+from answer import answer  # noqa: E402
 
 listener = greenhub.listen(("127.0.0.1", 0), backlog=4096)
 print(listener.getsockname()[1], flush=True)

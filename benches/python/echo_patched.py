@@ -26,21 +26,7 @@ else:
 # As in any program of these libraries: after the patch.
 import socket  # noqa: E402
 
-
-def answer(connection):
-    try:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while True:
-            data = connection.recv(4096)
-            if not data:
-                break
-            connection.sendall(data)
-    except ConnectionResetError:
-        # How the load closes.
-        pass
-    finally:
-        connection.close()
-
+from answer import answer  # noqa: E402
 
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))

@@ -7,6 +7,14 @@ import signal
 
 from servers import Server, find_program, free_port
 
+#: Takes so many seconds.
+SLEEP = "select pg_sleep(%s)"
+#: Four megabytes, of which parts come with pauses.
+LARGE = (
+    "select repeat('x', 1000) from generate_series(1, 4000) as number"
+    " where number % 1000 > 0 or pg_sleep(0.02) is not null"
+)
+
 
 class Postgres(Server):
     def __init__(self) -> None:

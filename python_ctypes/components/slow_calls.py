@@ -18,7 +18,7 @@ from typing import Any, Callable
 import greenhub
 from servers import missing
 
-__all__ = ["SlowCalls", "Ticker", "driver", "together"]
+__all__ = ["SlowCalls", "Ticker", "cut_short", "driver", "together"]
 
 _COUNT = 50
 _SECONDS = 0.3
@@ -47,6 +47,18 @@ def together(count: int, function: Callable[..., object], *args: Any) -> list[An
     """Calls a function in so many green threads at once; what it has returned in each."""
     threads = [greenhub.spawn(function, *args) for _ in range(count)]
     return [thread.wait() for thread in threads]
+
+
+def cut_short(slow: Callable[[Any, float], object], client: Any) -> None:
+    """Has a `Timeout` end a call of thirty seconds: at its time, and by the very instance."""
+    begin = time.monotonic()
+    try:
+        with greenhub.Timeout(0.1) as timeout:
+            slow(client, 30)
+        raise AssertionError("it did not wait")
+    except greenhub.Timeout as caught:
+        assert caught is timeout
+    assert 0.1 <= time.monotonic() - begin < 5
 
 
 class Ticker:

@@ -21,16 +21,13 @@ def connect(address: str) -> Any:
 
 def slow(connection: Any, seconds: float) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("select pg_sleep(%s)", (seconds,))
+        cursor.execute(postgres.SLEEP, (seconds,))
 
 
 class Psycopg2(sql_driver.SqlDriver):
     error = psycopg2.Error
-    sleep = "select pg_sleep(%s)"
-    large = (
-        "select repeat('x', 1000) from generate_series(1, 4000) as number"
-        " where number % 1000 > 0 or pg_sleep(0.02) is not null"
-    )
+    sleep = postgres.SLEEP
+    large = postgres.LARGE
 
     @classmethod
     def setUpClass(cls) -> None:

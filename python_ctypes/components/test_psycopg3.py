@@ -19,16 +19,13 @@ def connect(address: str) -> Any:
 
 
 def slow(connection: Any, seconds: float) -> None:
-    connection.execute("select pg_sleep(%s)", (seconds,))
+    connection.execute(postgres.SLEEP, (seconds,))
 
 
 class Psycopg3(sql_driver.SqlDriver):
     error = psycopg.Error
-    sleep = "select pg_sleep(%s)"
-    large = (
-        "select repeat('x', 1000) from generate_series(1, 4000) as number"
-        " where number % 1000 > 0 or pg_sleep(0.02) is not null"
-    )
+    sleep = postgres.SLEEP
+    large = postgres.LARGE
 
     @classmethod
     def setUpClass(cls) -> None:

@@ -5,12 +5,12 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 import tempfile
 import threading
 import unittest
 
 import greenhub
+from conversation import make_certificate
 from greenhub.convenience import StopServe, connect, listen, serve, wrap_ssl
 from greenhub.greenthread import GreenletExit, kill, sleep, spawn
 from greenhub.queue import Queue
@@ -188,15 +188,7 @@ class Tls(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.key, cls.cert = (os.path.join(cls.folder.name, name) for name in ("key", "cert"))
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-            + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-            + ["-keyout", cls.key, "-out", cls.cert],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        cls.key, cls.cert = make_certificate(cls.folder.name)
 
     @classmethod
     def tearDownClass(cls):

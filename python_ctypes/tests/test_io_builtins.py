@@ -10,6 +10,7 @@ import threading
 import time
 import unittest
 
+from conversation import Kill, connected, waiting
 from greenhub import _core
 from greenhub import socket as green_socket
 from greenhub.greenthread import sleep, spawn
@@ -20,30 +21,16 @@ from support import run_python
 PAIRS = ((socket.AF_UNIX, "unix"), (socket.AF_INET, "tcp"))
 
 
-class Kill(BaseException):
-    """Thrown by the tests."""
-
-
 def pair(family=socket.AF_UNIX):
     if family == socket.AF_UNIX:
         return green_socket.socketpair()
-    with green_socket.create_server(("127.0.0.1", 0)) as server:
-        client = green_socket.create_connection(server.getsockname())
-        return client, server.accept()[0]
+    return connected()
 
 
 def reset(connection):
     """Closes by a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
-
-
-def waiting(call, *arguments):
-    """A green thread that waits in a call by now."""
-    thread = spawn(call, *arguments)
-    sleep(0.005)
-    assert not thread.dead, thread._error
-    return thread
 
 
 class Moving(unittest.TestCase):
@@ -493,7 +480,6 @@ class Signals(unittest.TestCase):
         program = """\
 import os, signal, socket, threading
 from greenhub import _core
-from greenhub import socket as green_socket
 a, b = socket.socketpair()
 threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:

@@ -13,26 +13,9 @@ import unittest
 import warnings
 
 import greenhub
+from conversation import Kill, connected, waiting
 from greenhub import socket
 from greenhub.greenthread import sleep, spawn
-
-
-class Kill(BaseException):
-    """Thrown by the tests."""
-
-
-def waiting(call, *arguments):
-    """A green thread that waits in a call by now."""
-    thread = spawn(call, *arguments)
-    sleep(0.005)
-    assert not thread.dead, thread._error
-    return thread
-
-
-def connected():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        client = socket.create_connection(server.getsockname())
-        return client, server.accept()[0]
 
 
 def is_nonblocking(sock):

@@ -5,27 +5,15 @@ import os
 import shutil
 import socket as standard
 import ssl
-import subprocess
 import tempfile
 import unittest
 
 import greenhub
+from conversation import Kill, make_certificate, waiting
 from greenhub import socket
 from greenhub._tls import SSLSocket
-from greenhub.greenthread import sleep, spawn
+from greenhub.greenthread import spawn
 from support import run_python
-
-
-class Kill(BaseException):
-    """Thrown by the tests."""
-
-
-def waiting(call, *arguments):
-    """A green thread that waits in a call by now."""
-    thread = spawn(call, *arguments)
-    sleep(0.02)
-    assert not thread.dead, thread._error
-    return thread
 
 
 @unittest.skipUnless(shutil.which("openssl"), "no openssl to make certificates with")
@@ -33,15 +21,7 @@ class Tls(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.key, cls.cert = (os.path.join(cls.folder.name, name) for name in ("key", "cert"))
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-            + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-            + ["-keyout", cls.key, "-out", cls.cert],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        cls.key, cls.cert = make_certificate(cls.folder.name)
         cls.context = ssl.create_default_context(cafile=cls.cert)
 
     @classmethod
