@@ -69,7 +69,7 @@ void what_lies_beyond_becomes_the_end() {
   CHECK_EQ(deadline().ns(), last);
   CHECK_EQ(greenhub::never.ns(), last);
   CHECK_EQ(deadline(std::chrono::hours::max()).ns(), last);
-  CHECK_EQ(deadline(std::chrono::nanoseconds::max() - 1h).ns(), last);
+  CHECK_EQ(deadline(std::chrono::nanoseconds::max() - 1ms).ns(), last);
   CHECK_EQ(deadline(std::chrono::steady_clock::time_point::max()).ns(), last);
   CHECK_EQ(deadline(std::chrono::system_clock::time_point::max()).ns(), last);
   // Already past, whatever the clock says.
