@@ -18,7 +18,7 @@ use super::{current, descriptors, Hub};
 use crate::error::Result;
 use crate::locals::{self, Destructor, MAX_KEYS};
 use crate::slab::Id;
-use crate::sys::{cxx, errno, fork, tls};
+use crate::sys::{cxx, errno, fork, loader, tls};
 use crate::thread::{Reason, State, Thread, Wake};
 use std::cell::UnsafeCell;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -106,11 +106,13 @@ extern "C" fn prepare() {
         super::current::install_overflow_report();
     }
     let guards = Guards { _numbers: numbers, _loader: cxx::hold(), _keys: locals::hold() };
+    loader::hold();
     // SAFETY: the locks are held.
     unsafe { *HELD.0.get() = Some(guards) };
 }
 
 extern "C" fn parent() {
+    loader::release();
     release();
     descriptors::share_all();
     tell(Moment::InParent);
@@ -123,6 +125,7 @@ fn release() {
 
 extern "C" fn child() {
     let _errno = errno::Kept::new();
+    loader::renew();
     let renewed = catch_unwind(AssertUnwindSafe(|| {
         let hub = current();
         cxx::freeze();

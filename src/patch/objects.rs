@@ -3,6 +3,7 @@
 use super::elf::{Image, Range};
 use super::original;
 use crate::error::{Error, Result};
+use crate::sys::loader;
 use libc::{dl_phdr_info, size_t};
 use std::ffi::{c_int, c_void, CStr};
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -216,8 +217,9 @@ pub(super) fn walk(visit: impl FnMut(&Object<'_>)) {
     }
     fn call<F: FnMut(&Object<'_>)>(mut visit: F) {
         let visit: *mut F = &mut visit;
-        // SAFETY: `each` gets the closure that it is made for, which lives until the call has returned.
-        unsafe { libc::dl_iterate_phdr(Some(each::<F>), visit.cast()) };
+        // SAFETY: `each` gets the closure that it is made for, which lives until the call has returned, and does not
+        // unwind. That it does not call the loader is what this module asks of whoever walks.
+        unsafe { loader::each_object(each::<F>, visit.cast()) };
     }
     call(visit);
 }

@@ -4,6 +4,7 @@
 //! and the count of uncaught ones. Two green threads that are both inside a `catch` block would share
 //! them, and `throw;` in one would throw the other's exception.
 
+use super::loader;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,8 +18,8 @@ static FOUND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Held while the loader is asked by name.
 static ASKING: Mutex<()> = Mutex::new(());
-/// This is the child of a fork. Another OS thread of the parent may have been inside the loader, whose
-/// locks nobody gives back here: dl_iterate_phdr(3) would wait for ever (glibc).
+/// This is the child of a fork. Another OS thread of the parent may have been inside the loader, a constructor's
+/// perhaps, and nobody ends here what it had begun.
 static FROZEN: AtomicBool = AtomicBool::new(false);
 
 const SYMBOL: &CStr = c"__cxa_get_globals";
@@ -68,8 +69,8 @@ pub(crate) fn loaded() -> u64 {
     }
     let mut count = 0u64;
     let place: *mut u64 = &mut count;
-    // SAFETY: `first` takes a u64 as its data, and stops at the first object.
-    unsafe { libc::dl_iterate_phdr(Some(first), place.cast()) };
+    // SAFETY: `first` takes a u64 as its data, and stops at the first object. It does nothing else.
+    unsafe { loader::each_object(first, place.cast()) };
     count
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod futex;
 pub(crate) mod interrupt;
+pub(crate) mod loader;
 pub(crate) mod memory;
 pub(crate) mod os_thread;
 pub(crate) mod prefetch;

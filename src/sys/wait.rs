@@ -22,14 +22,14 @@ pub(crate) fn poll_one(fd: c_int, events: c_short, timeout: c_int) -> Result<c_s
     Ok(entry.revents)
 }
 
-/// Sleeps until `fd` is readable or `ns` nanoseconds have gone, whichever is first. A signal ends the
-/// sleep too: the caller looks at the clock anyway.
-pub(crate) fn sleep_on(fd: c_int, ns: i64) {
+/// Sleeps until `fd` is readable or `ns` nanoseconds have gone, whichever is first. False if a signal has ended
+/// the sleep: the caller looks at the clock anyway.
+pub(crate) fn sleep_on(fd: c_int, ns: i64) -> bool {
     let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     let time = libc::timespec {
         tv_sec: (ns / 1_000_000_000) as libc::time_t,
         tv_nsec: (ns % 1_000_000_000) as libc::c_long,
     };
     // SAFETY: one valid entry, a valid time, and no signal mask.
-    unsafe { libc::ppoll(&mut entry, 1, &time, std::ptr::null()) };
+    unsafe { libc::ppoll(&mut entry, 1, &time, std::ptr::null()) >= 0 }
 }
