@@ -168,12 +168,13 @@ impl Poller {
         timeout: Nanos,
         mut each: impl FnMut(usize, Readiness),
     ) -> Option<usize> {
+        let mut is_whole = true;
         let timeout = match timeout {
             0 => Some(Duration::ZERO),
             ns if ns < 0 => None,
             ns if ns < self.finest => match self.descriptor() {
                 Ok(descriptor) => {
-                    wait::sleep_on(descriptor, ns);
+                    is_whole = wait::sleep_on(descriptor, ns);
                     Some(Duration::ZERO)
                 }
                 Err(_) => Some(Duration::from_nanos(ns as u64)),
@@ -214,7 +215,7 @@ impl Poller {
                 },
             );
         }
-        Some(count)
+        (is_whole || count > 0).then_some(count)
     }
 
     /// An edge-triggered counter needs no reading; a level-triggered one would fire for ever.

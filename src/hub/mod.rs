@@ -20,6 +20,7 @@
 //! * `fork` — what becomes of a hub in the child of a fork.
 //! * `slices` — whose time is over, as another OS thread has it.
 //! * `runtime` — what a language runtime has attached to the OS thread.
+//! * `linger` — how long it looks for work before it lets that one's lock go.
 //! * `trim` — the pages that its green threads have used and do not need while they wait.
 //! * `report` — statistics, and who waits for what.
 //!
@@ -34,6 +35,7 @@ mod fork;
 mod inbox;
 mod interrupt;
 mod life;
+mod linger;
 mod mode;
 #[cfg(all(test, loom))]
 mod model;
@@ -87,6 +89,7 @@ use crate::timer::Wheel;
 use callback::Timer;
 use descriptors::Descriptors;
 use interrupt::Heeders;
+use linger::Linger;
 use pace::Pace;
 use pulse::Pulse;
 use ready::Ready;
@@ -138,6 +141,7 @@ pub(crate) struct Hub {
     carrier: Carrier,
     /// What a language runtime has attached to the OS thread.
     attached: Cell<Attached>,
+    linger: Linger,
     /// What the runtime's adapter keeps of the root.
     root_record: Cell<*mut c_void>,
 
@@ -196,6 +200,7 @@ impl Hub {
             pace: Pace::new(now),
             carrier: Carrier::new(),
             attached: Cell::new(std::ptr::null_mut()),
+            linger: Linger::default(),
             root_record: Cell::new(std::ptr::null_mut()),
             poller: Poller::new(remote.wake_descriptor(), options.timer_slack)?,
             descriptors: Descriptors::new(),

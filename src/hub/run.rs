@@ -191,10 +191,18 @@ impl Hub {
         let events = match timeout != 0 && self.is_attached() {
             // What has come already needs no wait, for which the runtime's lock would be let go.
             true => match self.collect(0) {
-                0 => {
-                    self.detach_runtime();
-                    self.rest(self.trim(timeout), rest.heed_stop)
-                }
+                0 => match self.linger.moment(timeout, self.pulse.beat()) {
+                    0 => {
+                        self.detach_runtime();
+                        self.linger.lets_go();
+                        self.rest(self.trim(timeout), rest.heed_stop)
+                    }
+                    moment => {
+                        let events = self.rest(moment, rest.heed_stop);
+                        self.linger.was_kept(self.pulse.beat());
+                        events
+                    }
+                },
                 events => events,
             },
             false => self.rest(self.trim(timeout), rest.heed_stop),

@@ -131,6 +131,9 @@ impl Hub {
     fn attach(&self, runtime: &Runtime, to: Attached, mark: Attached) {
         let from = self.attached.replace(to);
         (runtime.attach)(from, to, mark);
+        if from.is_null() && !to.is_null() {
+            self.has_lock_back();
+        }
     }
 
     /// Detaches whatever is attached, before the hub waits or calls back, and for a green thread that has nothing
