@@ -44,14 +44,13 @@ impl Case {
         }
     }
 
-    fn pollfd(self) -> pollfd {
+    fn pollfd(self) -> Option<pollfd> {
         let (fd, events) = match self {
             Case::Readable(fd) => (fd, wait::POLLIN),
             Case::Writable(fd) => (fd, wait::POLLOUT),
-            // poll(2) passes over a negative one.
-            _ => (-1, 0),
+            _ => return None,
         };
-        pollfd { fd, events, revents: 0 }
+        Some(pollfd { fd, events, revents: 0 })
     }
 }
 
@@ -94,8 +93,9 @@ struct Select<'a> {
     cases: &'a [Case],
     /// Sorted by place, each once.
     channels: Few<usize>,
-    /// Where each case has its channel among them; nothing for another kind of case.
+    /// Where each case has its channel among them, or its descriptor among those.
     places: Few<usize>,
+    /// Of the descriptors' cases alone: poll(2) takes no more entries than there may be descriptors.
     fds: Few<pollfd>,
     /// The numbers of the cases, shuffled as far as they were looked at.
     order: Few<u32>,
@@ -115,17 +115,19 @@ impl Select<'_> {
             let key = objects::index(handle);
             channels.partition_point(|&other| objects::index(other) < key)
         };
-        let places = cases.iter().map(|case| case.channel().map_or(NONE, place)).collect();
-        let mut fds = Few::new();
+        let mut fds: Few<pollfd> = Few::new();
+        let mut places: Few<usize> = Few::with_capacity(cases.len());
         for case in cases {
-            if let Case::Readable(fd) | Case::Writable(fd) = *case {
-                if fd < 0 {
-                    return Err(Error::EBADF);
-                }
-                if fds.is_empty() {
-                    fds.extend(cases.iter().map(|case| case.pollfd()));
-                }
-            }
+            let descriptor = case.pollfd();
+            places.push(match case.channel() {
+                Some(channel) => place(channel),
+                None if descriptor.is_some() => fds.len(),
+                None => NONE,
+            });
+            fds.extend(descriptor);
+        }
+        if fds.iter().any(|entry| entry.fd < 0) {
+            return Err(Error::EBADF);
         }
         let order = (0..cases.len() as u32).collect();
         Ok(Select { cases, channels, places, fds, order, random: Random::new() })
@@ -139,7 +141,7 @@ impl Select<'_> {
         self.channels.iter().map(|&handle| objects::open::<Channel>(handle)).collect()
     }
 
-    /// Asks the kernel about the descriptors. One that is ready, whichever. A bad one is an error even
+    /// Asks the kernel about the descriptors. The case of one that is ready, whichever. A bad one is an error even
     /// beside others that are ready: the result must not depend on where one begins to look.
     fn ready_descriptor(&mut self) -> Result<Option<usize>> {
         if self.fds.is_empty() {
@@ -154,8 +156,14 @@ impl Select<'_> {
             return Err(Error::EBADF);
         }
         let chosen = self.random.below(count as usize);
-        let ready = self.fds.iter().enumerate().filter(|(_, entry)| entry.revents != 0);
-        Ok(ready.map(|(case, _)| case).nth(chosen))
+        let ready = (0..self.cases.len()).filter(|&case| self.is_ready(case));
+        Ok(ready.skip(chosen).next())
+    }
+
+    /// Whether it is a descriptor's case, and the kernel's last answer was that it is ready.
+    fn is_ready(&self, case: usize) -> bool {
+        let is_descriptor = matches!(self.cases[case], Case::Readable(_) | Case::Writable(_));
+        is_descriptor && self.fds[self.places[case]].revents != 0
     }
 
     /// The next case to look at, each of those left with the same chance (Fisher and Yates; Durstenfeld,
@@ -191,9 +199,7 @@ impl Select<'_> {
                     // SAFETY: as above.
                     unsafe { locked[self.places[case]].receive_now(item) }
                 }
-                Case::Readable(_) | Case::Writable(_) => {
-                    (self.fds[case].revents != 0).then_some(Ok(()))
-                }
+                Case::Readable(_) | Case::Writable(_) => self.is_ready(case).then_some(Ok(())),
             };
             if let Some(result) = result {
                 return Ok(Some(Won { case, result }));
@@ -248,7 +254,7 @@ impl Select<'_> {
     /// Waits until a case is won, here by a descriptor, or by whoever came to a channel.
     fn park(&mut self, hub: &Hub, thread: &Thread, claim: &Claim, deadline: Nanos) -> Result<()> {
         let mut watched: Few<PollWaiter<'_>> = Few::with_capacity(self.fds.len());
-        for entry in self.fds.iter().filter(|entry| entry.fd >= 0) {
+        for entry in &self.fds {
             watched.push(PollWaiter::new(hub, thread, entry.fd)?);
         }
         for waiter in &watched {
@@ -288,8 +294,8 @@ impl Select<'_> {
     /// Takes out whatever is still queued. Whoever has won is through with the case after that, since
     /// it held the lock of its channel.
     fn leave(&self, waiters: &[Waiter], slots: &[Reopened<Channel>]) {
-        for (waiter, &place) in waiters.iter().zip(&self.places) {
-            if place != NONE {
+        for (case, (waiter, &place)) in self.cases.iter().zip(waiters.iter().zip(&self.places)) {
+            if case.channel().is_some() {
                 let _locked = slots[place].lock();
                 // SAFETY: locked. If the channel is gone, so is the waiter from its queue.
                 unsafe { waiter.leave() };
