@@ -1069,10 +1069,11 @@ int gh_rwlock_free(struct gh_rwlock *rwlock);
  *
  * @param rwlock    (borrow) what gh_rwlock_new() made
  * @param deadline  how long to wait
- * @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if the green thread that
- *         held it for writing has ended: it is not taken then; -EINVAL for NULL, a handle that was
- *         freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
- *         GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for another one
+ * @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if a green thread that held
+ *         it has ended, once the others have left it: it is not taken then; -EINVAL for NULL, a
+ *         handle that was freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed
+ *         meanwhile; GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for
+ *         another one
  * @thread any
  * @suspends yes
  * @since 0.1
@@ -1084,10 +1085,11 @@ int gh_rwlock_read(struct gh_rwlock *rwlock, int64_t deadline);
  *
  * @param rwlock    (borrow) what gh_rwlock_new() made
  * @param deadline  how long to wait
- * @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if the green thread that
- *         held it for writing has ended: it is not taken then; -EINVAL for NULL, a handle that was
- *         freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
- *         GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for another one
+ * @return 0; -EDEADLK if the caller holds it, also for reading: it gives that up first;
+ *         -EOWNERDEAD if a green thread that held it has ended, once the others have left it: it is
+ *         not taken then; -EINVAL for NULL, a handle that was freed, or of another kind;
+ *         -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile; GH_ENOTGREEN in a callback;
+ *         GH_EDEADLOCK when every green thread waits for another one
  * @thread any
  * @suspends yes
  * @since 0.1
@@ -1098,8 +1100,8 @@ int gh_rwlock_write(struct gh_rwlock *rwlock, int64_t deadline);
  * Gives a lock up that the caller holds, for reading or writing.
  *
  * @param rwlock  (borrow) what gh_rwlock_new() made
- * @return 0; -EPERM if nobody holds it, or another one for writing; -EINVAL for NULL, a handle
- *         that was freed, or of another kind; GH_ENOTGREEN in a callback
+ * @return 0; -EPERM if the caller does not hold it; -EINVAL for NULL, a handle that was freed, or
+ *         of another kind; GH_ENOTGREEN in a callback
  * @thread any
  * @suspends no
  * @since 0.1
@@ -1107,11 +1109,12 @@ int gh_rwlock_write(struct gh_rwlock *rwlock, int64_t deadline);
 int gh_rwlock_unlock(struct gh_rwlock *rwlock);
 
 /**
- * Takes a lock whose writer has ended, for writing, once the caller has seen to what it guards.
+ * Takes a lock for writing that a green thread held when it ended, once the caller has seen to what
+ * it guards. Until then gh_rwlock_read() and gh_rwlock_write() give -EOWNERDEAD.
  *
  * @param rwlock  (borrow) what gh_rwlock_new() made
- * @return 0, and the caller holds it; -EINVAL also if its writer has not ended; GH_ENOTGREEN in a
- *         callback
+ * @return 0, and the caller holds it; -EINVAL also if nobody has ended with it, or others still
+ *         hold it; GH_ENOTGREEN in a callback
  * @thread any
  * @suspends no
  * @since 0.1
@@ -1491,7 +1494,8 @@ int gh_once_free(struct gh_once *once);
 
 /**
  * Calls a function unless a call of it through this handle has succeeded. Others that come
- * meanwhile wait; when the function fails, the one that has waited longest calls it.
+ * meanwhile wait; when the function fails, or its OS thread ends in the middle of it, the one that
+ * has waited longest calls it.
  *
  * @param once      (borrow) what gh_once_new() made
  * @param function  returns a negative code for a failure; it may suspend
@@ -1499,7 +1503,8 @@ int gh_once_free(struct gh_once *once);
  * @param deadline  how long to wait for another's call; the caller's own is not ended by it
  * @return 0; the function's own negative code; -EDEADLK if the function itself calls this; -EINVAL
  *         for NULL, a handle that was freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if
- *         it is freed meanwhile; GH_ENOTGREEN in a callback
+ *         it is freed meanwhile; GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread
+ *         waits for another one
  * @thread any
  * @suspends yes
  * @since 0.1

@@ -28,7 +28,7 @@ const LAST_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 const CHUNK: usize = 256;
 
 /// An id, taken apart. Zero is none: generations start at 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Id(pub(crate) u64);
 
 impl Id {

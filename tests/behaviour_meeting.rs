@@ -335,3 +335,65 @@ fn freeing_one_while_its_function_runs_ends_the_waits_and_not_the_function() {
         join_all([waiter, runner]);
     });
 }
+
+#[test]
+fn a_function_whose_os_thread_ended_is_called_by_the_next() {
+    let _watchdog = watchdog();
+    let (once, running) = (Once::new(), Sem::new(0));
+    let host = std::thread::spawn(move || {
+        spawn(move || {
+            once.run(GH_NEVER, || {
+                running.post();
+                sleep_until(GH_NEVER)
+            });
+        });
+        // One that waits for its turn, and goes with its OS thread too.
+        spawn(move || assert_eq!(once.run(GH_NEVER, || 0), i64::MAX, "never comes back"));
+        settle();
+        assert_eq!(running.wait(GH_NEVER), 0);
+    });
+    assert_eq!((running.wait(GH_NEVER), running.post()), (0, 0));
+    let calls = cell(0);
+    let call = move || {
+        calls.set(calls.get() + 1);
+        0
+    };
+    assert_eq!(once.run(after_ms(20_000), call), 0);
+    assert_eq!((once.run(PAST, call), calls.get()), (0, 1));
+    host.join().expect("no assertion failed there");
+    once.end();
+    running.end();
+    assert_eq!(free_hub(), 0);
+}
+
+#[test]
+fn two_functions_that_wait_for_each_other_are_told_and_shown() {
+    with_hub(|| {
+        let (first, second, results) = (Once::new(), Once::new(), log());
+        let call = |name, one: Once, other: Once| {
+            spawn_named(name, move || {
+                let nested = || {
+                    yield_now();
+                    other.run(GH_NEVER, || 0)
+                };
+                results.push(one.run(GH_NEVER, nested));
+            })
+        };
+        let (plato, kant) = (call("plato", first, second), call("kant", second, first));
+        assert_eq!(run(), GH_EDEADLOCK);
+        let text = dump();
+        for (name, other) in [("plato", "kant"), ("kant", "plato")] {
+            let line = text.lines().find(|line| line.contains(&format!(" \"{name}\":")));
+            let line = line.unwrap_or_else(|| panic!("no line for {name} in\n{text}"));
+            assert!(line.contains("waits for once") && line.contains(other), "{line}");
+            assert!(line.contains("holds once"), "{line}");
+        }
+        assert_eq!(cancel(plato), 0);
+        join_all([plato, kant]);
+        let mut results = results.take();
+        results.sort_unstable();
+        assert_eq!(results, [-ECANCELED, 0], "where the one has failed, the other calls");
+        first.end();
+        second.end();
+    });
+}

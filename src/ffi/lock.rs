@@ -163,10 +163,11 @@ pub unsafe extern "C" fn gh_rwlock_free(rwlock: *mut gh_rwlock) -> c_int {
 ///
 /// @param rwlock    (borrow) what gh_rwlock_new() made
 /// @param deadline  how long to wait
-/// @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if the green thread that
-///         held it for writing has ended: it is not taken then; -EINVAL for NULL, a handle that was
-///         freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
-///         GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for another one
+/// @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if a green thread that held
+///         it has ended, once the others have left it: it is not taken then; -EINVAL for NULL, a
+///         handle that was freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed
+///         meanwhile; GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for
+///         another one
 /// @thread any
 /// @suspends yes
 /// @since 0.1
@@ -179,10 +180,11 @@ pub unsafe extern "C" fn gh_rwlock_read(rwlock: *mut gh_rwlock, deadline: i64) -
 ///
 /// @param rwlock    (borrow) what gh_rwlock_new() made
 /// @param deadline  how long to wait
-/// @return 0; -EDEADLK if the caller holds it for writing; -EOWNERDEAD if the green thread that
-///         held it for writing has ended: it is not taken then; -EINVAL for NULL, a handle that was
-///         freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile;
-///         GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread waits for another one
+/// @return 0; -EDEADLK if the caller holds it, also for reading: it gives that up first;
+///         -EOWNERDEAD if a green thread that held it has ended, once the others have left it: it is
+///         not taken then; -EINVAL for NULL, a handle that was freed, or of another kind;
+///         -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile; GH_ENOTGREEN in a callback;
+///         GH_EDEADLOCK when every green thread waits for another one
 /// @thread any
 /// @suspends yes
 /// @since 0.1
@@ -194,8 +196,8 @@ pub unsafe extern "C" fn gh_rwlock_write(rwlock: *mut gh_rwlock, deadline: i64) 
 /// Gives a lock up that the caller holds, for reading or writing.
 ///
 /// @param rwlock  (borrow) what gh_rwlock_new() made
-/// @return 0; -EPERM if nobody holds it, or another one for writing; -EINVAL for NULL, a handle
-///         that was freed, or of another kind; GH_ENOTGREEN in a callback
+/// @return 0; -EPERM if the caller does not hold it; -EINVAL for NULL, a handle that was freed, or
+///         of another kind; GH_ENOTGREEN in a callback
 /// @thread any
 /// @suspends no
 /// @since 0.1
@@ -204,11 +206,12 @@ pub unsafe extern "C" fn gh_rwlock_unlock(rwlock: *mut gh_rwlock) -> c_int {
     guard(|| rwlock::unlock(rwlock as usize).map(|()| 0))
 }
 
-/// Takes a lock whose writer has ended, for writing, once the caller has seen to what it guards.
+/// Takes a lock for writing that a green thread held when it ended, once the caller has seen to what
+/// it guards. Until then gh_rwlock_read() and gh_rwlock_write() give -EOWNERDEAD.
 ///
 /// @param rwlock  (borrow) what gh_rwlock_new() made
-/// @return 0, and the caller holds it; -EINVAL also if its writer has not ended; GH_ENOTGREEN in a
-///         callback
+/// @return 0, and the caller holds it; -EINVAL also if nobody has ended with it, or others still
+///         hold it; GH_ENOTGREEN in a callback
 /// @thread any
 /// @suspends no
 /// @since 0.1

@@ -379,7 +379,8 @@ pub unsafe extern "C" fn gh_once_free(once: *mut gh_once) -> c_int {
 }
 
 /// Calls a function unless a call of it through this handle has succeeded. Others that come
-/// meanwhile wait; when the function fails, the one that has waited longest calls it.
+/// meanwhile wait; when the function fails, or its OS thread ends in the middle of it, the one that
+/// has waited longest calls it.
 ///
 /// @param once      (borrow) what gh_once_new() made
 /// @param function  returns a negative code for a failure; it may suspend
@@ -387,7 +388,8 @@ pub unsafe extern "C" fn gh_once_free(once: *mut gh_once) -> c_int {
 /// @param deadline  how long to wait for another's call; the caller's own is not ended by it
 /// @return 0; the function's own negative code; -EDEADLK if the function itself calls this; -EINVAL
 ///         for NULL, a handle that was freed, or of another kind; -ETIMEDOUT; -ECANCELED; -EIDRM if
-///         it is freed meanwhile; GH_ENOTGREEN in a callback
+///         it is freed meanwhile; GH_ENOTGREEN in a callback; GH_EDEADLOCK when every green thread
+///         waits for another one
 /// @thread any
 /// @suspends yes
 /// @since 0.1

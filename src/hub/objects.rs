@@ -12,8 +12,8 @@ pub(crate) struct Description {
     /// Its kind.
     pub(crate) word: &'static str,
     pub(crate) name: Box<[u8]>,
-    /// Who holds it, of what can be held.
-    pub(crate) holder: Option<Id>,
+    /// Who holds it, of what can be held; some of them, if they are many.
+    pub(crate) holders: Vec<Id>,
 }
 
 /// Told once, by whoever has the objects.
@@ -22,7 +22,9 @@ pub(crate) struct Observer {
     /// `None` for an object that is gone.
     pub(crate) describe: fn(handle: usize) -> Option<Description>,
     /// A thread has ended, or its hub is going, while it held locks.
-    pub(crate) ended: fn(holder: Id),
+    pub(crate) ended: fn(thread: Id),
+    /// Whether an object is held, and all who could let go of it, or let somebody pass, are known.
+    pub(crate) is_held_among: fn(handle: usize, is_known: &dyn Fn(Id) -> bool) -> bool,
     /// What a thread holds, for reports.
     pub(crate) held: fn(holder: Id) -> Vec<usize>,
 }
@@ -63,13 +65,14 @@ impl Hub {
     /// Whether every parked thread waits for another one of this hub, which is counted as they park,
     /// still holds for locks: one that was held here then may have been handed to another OS thread.
     pub(super) fn is_deadlocked(&self) -> bool {
+        let Some(observer) = OBSERVER.get() else { return true };
+        let is_here = |id| self.threads.get(id).is_some();
         let mut deadlocked = true;
-        self.threads.for_each(|thread| {
-            if let (State::Parked, Reason::Lock(handle)) = (thread.state.get(), thread.reason.get())
-            {
-                let holder = describe(handle).and_then(|object| object.holder);
-                deadlocked &= holder.is_some_and(|holder| self.threads.get(holder).is_some());
+        self.threads.for_each(|thread| match (thread.state.get(), thread.reason.get()) {
+            (State::Parked, Reason::Lock(handle)) if deadlocked => {
+                deadlocked = (observer.is_held_among)(handle, &is_here);
             }
+            _ => {}
         });
         deadlocked
     }

@@ -94,8 +94,9 @@ fn object(handle: usize, label_of: &dyn Fn(Id) -> String) -> String {
         [] => format!("{} {handle:#x}", object.word),
         name => format!("{} \"{}\"", object.word, name.escape_ascii()),
     };
-    if let Some(holder) = object.holder.map(label_of).filter(|label| !label.is_empty()) {
-        let _ = write!(text, " held by {holder}");
+    let holders = object.holders.into_iter().map(label_of).filter(|label| !label.is_empty());
+    for (at, holder) in holders.enumerate() {
+        let _ = write!(text, "{} {holder}", if at == 0 { " held by" } else { " and" });
     }
     text
 }

@@ -27,7 +27,6 @@ use crate::error::{Error, Result};
 use crate::hub::{self, enter, Hub, Observer};
 use crate::slab::Id;
 use crate::thread::{Reason, Thread};
-use objects::Body;
 use std::sync::Once;
 
 /// The calling green thread, if it may wait now.
@@ -53,7 +52,8 @@ fn check_deadline(hub: &Hub, deadline: Nanos) -> Result<()> {
     Ok(())
 }
 
-/// Why one waits for a lock: when it is held here, nobody outside can help.
+/// Why one waits for a lock: when it is held here, nobody outside can help. Of several holders one is
+/// enough, since it is looked at again.
 fn lock_reason(hub: &Hub, handle: usize, holder: Option<Id>) -> Reason {
     match holder {
         Some(holder) if hub.thread(holder).is_ok() => Reason::Lock(handle),
@@ -68,17 +68,12 @@ fn attach() {
         hub::watch_forks(objects::watch_fork);
         hub::observe(Observer {
             describe: objects::describe,
-            ended: |holder| {
-                objects::for_each(|_, body| match body {
-                    Body::Mutex(mutex) => mutex.holder_ended(holder),
-                    Body::RwLock(lock) => lock.holder_ended(holder),
-                    _ => {}
-                });
-            },
+            ended: |thread| objects::for_each(|_, body| body.holder_ended(thread)),
+            is_held_among: objects::is_held_among,
             held: |holder| {
                 let mut held = Vec::new();
                 objects::for_each(|handle, body| {
-                    if body.holder() == Some(holder) {
+                    if body.holding().is_some_and(|body| body.is_held_by(holder)) {
                         held.push(handle);
                     }
                 });

@@ -1,6 +1,6 @@
 //! The mutex: held by one green thread at a time, handed over in the order of arrival.
 
-use super::objects::{self, object, Locked};
+use super::objects::{self, object, Holding, Locked};
 use super::waiter::{self, Outcome, Queue};
 use crate::clock::Nanos;
 use crate::error::{Error, Result};
@@ -19,13 +19,26 @@ pub(crate) struct Mutex {
     queue: Queue,
 }
 
-object!(Mutex, "mutex", |mutex| [&mutex.queue],
-holder: |mutex| mutex.owner,
+object!(Mutex, held, "mutex", |mutex| [&mutex.queue],
 forked: |mutex, survivor, _waiting| if let Some(owner) = mutex.owner {
     if Some(owner) != survivor {
         mutex.holder_ended(owner);
     }
 });
+
+impl Holding for Mutex {
+    fn all_holders(&self, is: &mut dyn FnMut(Id) -> bool) -> bool {
+        self.owner.is_none_or(is)
+    }
+
+    fn holder_ended(&mut self, thread: Id) {
+        if self.owner == Some(thread) {
+            self.owner = None;
+            self.broken = true;
+            self.queue.grant_all(Outcome::OwnerDead);
+        }
+    }
+}
 
 pub(crate) fn new(name: &[u8], recursive: bool) -> Result<usize> {
     let queue = Queue::new();
@@ -67,14 +80,6 @@ impl Mutex {
     fn hand_over(&mut self) {
         self.depth = 1;
         self.owner = self.queue.grant_first(Outcome::Granted);
-    }
-
-    pub(super) fn holder_ended(&mut self, holder: Id) {
-        if self.owner == Some(holder) {
-            self.owner = None;
-            self.broken = true;
-            self.queue.grant_all(Outcome::OwnerDead);
-        }
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{self, MutexGuard, PoisonError};
 
 /// What an object is, as reports call it.
-pub(super) trait Object: Sized + 'static {
+pub(super) trait Object: Holding + Sized + 'static {
     const WORD: &'static str;
 
     fn wrap(self) -> Body;
@@ -36,10 +36,23 @@ pub(super) trait Object: Sized + 'static {
     /// In the child of a fork, where only `survivor` is left and `waiting` of its waits: what others
     /// held or had begun is nobody's.
     fn forked(&mut self, _survivor: Option<Id>, _waiting: usize) {}
-    /// Who holds it, if it can be held.
-    fn holder(&self) -> Option<Id> {
-        None
+}
+
+/// Who stands in the way of those who wait for it. By default it cannot be held.
+pub(super) trait Holding {
+    /// Whether `is` says so of everybody who holds it. Asked until it says no.
+    fn all_holders(&self, _is: &mut dyn FnMut(Id) -> bool) -> bool {
+        true
     }
+    /// The same of those who do not hold it, but whom somebody who waits may have to let pass.
+    fn all_ahead(&self, _is: &mut dyn FnMut(Id) -> bool) -> bool {
+        true
+    }
+    fn is_held_by(&self, thread: Id) -> bool {
+        !self.all_holders(&mut |holder| holder != thread)
+    }
+    /// A thread has ended that may have held it.
+    fn holder_ended(&mut self, _thread: Id) {}
 }
 
 macro_rules! bodies {
@@ -66,8 +79,13 @@ macro_rules! bodies {
                 match self { Body::Free => {} $(Body::$kind(object) => object.queues(each),)* }
             }
 
-            pub(super) fn holder(&self) -> Option<Id> {
-                match self { Body::Free => None, $(Body::$kind(object) => object.holder(),)* }
+            /// As what can be held, if anything is in the slot.
+            pub(super) fn holding(&self) -> Option<&dyn Holding> {
+                match self { Body::Free => None, $(Body::$kind(object) => Some(object),)* }
+            }
+
+            pub(super) fn holder_ended(&mut self, thread: Id) {
+                match self { Body::Free => {} $(Body::$kind(object) => object.holder_ended(thread),)* }
             }
         }
     };
@@ -75,11 +93,17 @@ macro_rules! bodies {
 
 bodies! { Mutex RwLock Condition Semaphore Event Barrier WaitGroup Once Channel }
 
-/// Implements what differs between kinds only by name.
+/// Implements what differs between kinds only by name; of one that is `held`, all but that.
 macro_rules! object {
+    ($kind:ident, held, $($rest:tt)*) => {
+        $crate::sync::objects::object!(@ $kind, $($rest)*);
+    };
+    ($kind:ident, $($rest:tt)*) => {
+        impl $crate::sync::objects::Holding for $kind {}
+        $crate::sync::objects::object!(@ $kind, $($rest)*);
+    };
     (
-        $kind:ident, $word:literal, |$this:ident| $queues:expr
-        $(, holder: |$held:ident| $holder:expr)?
+        @ $kind:ident, $word:literal, |$this:ident| $queues:expr
         $(, forked: |$forked:ident, $survivor:ident, $waiting:ident| $change:expr)?
     ) => {
         impl $crate::sync::objects::Object for $kind {
@@ -115,11 +139,6 @@ macro_rules! object {
             $(fn forked(&mut self, $survivor: Option<$crate::slab::Id>, $waiting: usize) {
                 let $forked = self;
                 $change
-            })?
-
-            $(fn holder(&self) -> Option<$crate::slab::Id> {
-                let $held = self;
-                $holder
             })?
         }
     };
@@ -360,11 +379,27 @@ impl<T: Object> DerefMut for Locked<T> {
 /// What a report says of an object.
 pub(super) fn describe(handle: usize) -> Option<Description> {
     let (_, contents) = lookup(handle).ok()?;
-    Some(Description {
-        word: contents.body.word(),
-        name: contents.name.clone(),
-        holder: contents.body.holder(),
-    })
+    let mut holders = Vec::new();
+    contents.body.holding()?.all_holders(&mut |holder| {
+        holders.push(holder);
+        holders.len() < MOST_HOLDERS
+    });
+    Some(Description { word: contents.body.word(), name: contents.name.clone(), holders })
+}
+
+/// A report names no more.
+const MOST_HOLDERS: usize = 8;
+
+/// Whether an object is held, and nobody but threads that `is_here` knows can let go of it.
+pub(super) fn is_held_among(handle: usize, is_here: &dyn Fn(Id) -> bool) -> bool {
+    let Ok((_, contents)) = lookup(handle) else { return false };
+    let Some(body) = contents.body.holding() else { return false };
+    let mut held = false;
+    body.all_holders(&mut |holder| {
+        held = true;
+        is_here(holder)
+    }) && body.all_ahead(&mut |thread| is_here(thread))
+        && held
 }
 
 /// Calls `visit` for every object there is.

@@ -163,6 +163,20 @@ impl Queue {
         unsafe { self.0.first().cast::<Waiter>().as_ref() }
     }
 
+    /// Whether `is` says so of all who wait. Asked until it says no.
+    pub(super) fn all(&self, mut is: impl FnMut(&Waiter) -> bool) -> bool {
+        let mut link = self.0.first();
+        // SAFETY: as in `first`.
+        while let Some(waiter) = unsafe { link.cast::<Waiter>().as_ref() } {
+            if !is(waiter) {
+                return false;
+            }
+            // SAFETY: queued here.
+            link = unsafe { self.0.after(link) };
+        }
+        true
+    }
+
     /// Takes out the oldest waiter that can be claimed, and claims it.
     pub(super) fn claim_first(&self, outcome: Outcome) -> Option<&Waiter> {
         loop {

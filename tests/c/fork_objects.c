@@ -13,7 +13,7 @@
 #include "greenhub.h"
 
 static gh_mutex *mutex;
-static gh_rwlock *rwlock;
+static gh_rwlock *rwlock, *shared;
 static gh_sem *sem;
 static gh_channel *channel;
 static gh_barrier *barrier;
@@ -33,6 +33,13 @@ static void *holder(void *arg) {
 static void *locker(void *arg) {
   CHECK_EQ(gh_mutex_lock(mutex, GH_NEVER), 0);
   CHECK_EQ(gh_mutex_unlock(mutex), 0);
+  return arg;
+}
+
+static void *reader(void *arg) {
+  CHECK_EQ(gh_rwlock_read(shared, GH_NEVER), 0);
+  CHECK_EQ(gh_event_wait(go, GH_NEVER), 0);
+  CHECK_EQ(gh_rwlock_unlock(shared), 0);
   return arg;
 }
 
@@ -74,7 +81,7 @@ static void *send_seven(void *arg) {
   return arg;
 }
 
-static void in_child(void) {
+static void in_child(int reads) {
   gh_thread thread;
   int item = 0, calls = 0;
   int64_t soon = gh_after_ms(20000);
@@ -83,6 +90,10 @@ static void in_child(void) {
   CHECK_EQ(gh_mutex_recover(mutex), 0);
   CHECK_EQ(gh_mutex_unlock(mutex), 0);
   CHECK_EQ(gh_rwlock_read(rwlock, soon), -EOWNERDEAD);
+  /* Its other reader is gone, and has left nothing half-done. */
+  CHECK_EQ(gh_rwlock_unlock(shared), reads ? 0 : -EPERM);
+  CHECK_EQ(gh_rwlock_write(shared, soon), 0);
+  CHECK_EQ(gh_rwlock_unlock(shared), 0);
   /* Nobody who is gone gets what comes now. */
   CHECK_EQ(gh_sem_post(sem), 0);
   CHECK_EQ(gh_sem_wait(sem, soon), 0);
@@ -100,21 +111,24 @@ static void in_child(void) {
 
 static void *forker(void *arg) {
   int status = -1;
+  if (arg != NULL) CHECK_EQ(gh_rwlock_read(shared, GH_NEVER), 0);
   pid_t child = fork();
   CHECK(child >= 0);
-  if (child == 0) in_child();
+  if (child == 0) in_child(arg != NULL);
   CHECK_EQ(gh_waitpid(child, &status, 0, gh_after_ms(60000)), child);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  if (arg != NULL) CHECK_EQ(gh_rwlock_unlock(shared), 0);
   return arg;
 }
 
 int main(void) {
   gh_thread threads[8], fork_thread;
-  gh_entry entries[] = {holder, locker, taker, receiver, meeter, meeter, runner};
+  gh_entry entries[] = {holder, locker, reader, taker, receiver, meeter, meeter, runner};
   const int count = (int)(sizeof entries / sizeof *entries);
   int item = 7;
   CHECK_EQ(gh_mutex_new(&mutex, "mutex", 0), 0);
   CHECK_EQ(gh_rwlock_new(&rwlock, "rwlock"), 0);
+  CHECK_EQ(gh_rwlock_new(&shared, "shared"), 0);
   CHECK_EQ(gh_sem_new(&sem, "sem", 0, 0), 0);
   CHECK_EQ(gh_channel_new(&channel, "channel", sizeof(int), 0), 0);
   CHECK_EQ(gh_barrier_new(&barrier, "barrier", 3), 0);
@@ -124,7 +138,7 @@ int main(void) {
   for (int i = 0; i < count; i++) CHECK_EQ(gh_spawn(&threads[i], NULL, entries[i], NULL), 0);
   CHECK_EQ(gh_yield(), 0);
   for (int round = 0; round < 3; round++) {
-    CHECK_EQ(gh_spawn(&fork_thread, NULL, forker, NULL), 0);
+    CHECK_EQ(gh_spawn(&fork_thread, NULL, forker, round == 1 ? &item : NULL), 0);
     CHECK_EQ(gh_join(fork_thread, NULL, GH_NEVER), 0);
     forker(NULL);
   }
