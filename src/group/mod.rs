@@ -79,9 +79,11 @@ fn watch_fork(moment: Moment) {
         Moment::InParent => *held = None,
         Moment::InChild(_) => {
             if let Some(mut groups) = held.take() {
-                for (_, group) in &mut groups.slots {
+                for group in groups.slots.iter_mut().filter_map(|(_, group)| group.take()) {
+                    // Ends the wait of a root that frees the group.
+                    let _ = wait_group::free(group.freeing);
                     // Not dropped: it holds OS threads that nobody can join here.
-                    std::mem::forget(group.take());
+                    std::mem::forget(group);
                 }
             }
         }
@@ -90,7 +92,6 @@ fn watch_fork(moment: Moment) {
 
 /// Makes a group of `count` hubs, 0 for as many as there are cores to run them.
 pub(crate) fn new(count: usize, options: Options) -> Result<usize> {
-    hub::watch_forks(watch_fork);
     let count = match count {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count if count <= MOST => count,
@@ -98,6 +99,8 @@ pub(crate) fn new(count: usize, options: Options) -> Result<usize> {
     };
     let until = Arc::new(AtomicI64::new(0));
     let freeing = wait_group::new(b"group")?;
+    // Behind the objects, whose locks are free when this is told of a child.
+    hub::watch_forks(watch_fork);
     let mut group = Group { workers: Vec::new(), next: AtomicUsize::new(0), until, freeing };
     for number in 0..count {
         match group.start(number, options) {

@@ -179,6 +179,12 @@ impl Hub {
         }
     }
 
+    /// Changes with each fork. A wait during which it did is that of the root of a child: what it has asked
+    /// of other OS threads, those of the parent, nobody will answer, and they may hold its locks for ever.
+    pub(crate) fn forks(&self) -> u32 {
+        self.forks.get()
+    }
+
     /// A callback has forked: what the root waits for has changed under it.
     fn resume_wait(&self, root: &Thread) {
         match (root.state.get(), root.reason.get()) {

@@ -93,7 +93,12 @@ impl Hub {
             self.void_wakers(thread);
             return Err(Error::ESRCH);
         }
+        let forks = self.forks();
         let wake = self.park_for_waker(thread, Reason::Answer, deadline);
+        if self.forks() != forks {
+            std::mem::forget(asked);
+            return Err(Error::ESRCH);
+        }
         let mut progress = asked.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if let Progress::Answered(answer) = *progress {
             return answer;

@@ -34,7 +34,7 @@ impl Hub {
         wake
     }
 
-    /// Voids the wakers of a wait that did not take place.
+    /// Voids the wakers of a wait that did not take place, or had several parts.
     #[inline]
     pub(crate) fn void_wakers(&self, thread: &Thread) {
         thread.ticket.set(thread.ticket.get().wrapping_add(1));

@@ -64,13 +64,24 @@ where
             return Err(error);
         }
     };
+    let forks = hub.forks();
     let wake = hub.park_for_waker(thread, Reason::Answer, deadline);
+    if hub.forks() != forks {
+        return Err(lost(job));
+    }
     if let Some(result) = job.leave() {
         // Also one that came together with the deadline or a cancellation: it is not to be lost.
         return result;
     }
     pool.withdraw(manner.purpose, ticket);
     Err(failure(wake))
+}
+
+/// In the child of a fork, where the job's thread is not. Nothing of it is looked at, nor given back: the
+/// thread may have been in the middle of it.
+fn lost<T, W>(job: Arc<Job<W, T>>) -> Error {
+    std::mem::forget(job);
+    Error::ESRCH
 }
 
 /// Why there is no result.
@@ -104,6 +115,7 @@ where
         hub.void_wakers(thread);
         return Err(error);
     }
+    let forks = hub.forks();
     let wake = match thread.is_interrupted() {
         false => hub.park_for_waker(thread, Reason::Answer, NEVER),
         true => {
@@ -111,6 +123,9 @@ where
             Wake::Canceled
         }
     };
+    if hub.forks() != forks {
+        return Err(lost(job));
+    }
     job.leave().unwrap_or_else(|| Err(failure(wake)))
 }
 

@@ -156,8 +156,8 @@ impl Select<'_> {
             return Err(Error::EBADF);
         }
         let chosen = self.random.below(count as usize);
-        let ready = (0..self.cases.len()).filter(|&case| self.is_ready(case));
-        Ok(ready.skip(chosen).next())
+        let mut ready = (0..self.cases.len()).filter(|&case| self.is_ready(case));
+        Ok(ready.nth(chosen))
     }
 
     /// Whether it is a descriptor's case, and the kernel's last answer was that it is ready.

@@ -259,8 +259,15 @@ pub(super) fn wait_after<T: Object>(
     unsafe { queue(&object).push(&waiter) };
     let (wake, slot) = object.outside(|| {
         queued();
-        hub.park_for_waker(thread, reason, deadline)
+        loop {
+            let wake = hub.park(thread, reason, deadline);
+            // Woken by nobody: this is the child of a fork that a callback made, and the wait goes on.
+            if wake != Wake::Ready || claim.winner().is_some() {
+                break wake;
+            }
+        }
     });
+    hub.void_wakers(thread);
     if wake != Wake::Ready {
         let mut slot = slot.lock();
         if claim.winner().is_none() {
