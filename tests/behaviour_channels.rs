@@ -304,6 +304,26 @@ fn null_is_an_item_only_where_items_have_no_bytes() {
 }
 
 #[test]
+fn sender_and_receiver_may_have_one_place() {
+    with_hub(|| {
+        let (channel, place) = (Channel::numbers(0), cell(7_u64));
+        let at: *mut c_void = place.as_ptr().cast();
+        for sends_first in [true, false] {
+            let sends = move || assert_eq!(c!(gh_channel_send(channel.0, at, GH_NEVER)), 0);
+            let receives = move || assert_eq!(c!(gh_channel_recv(channel.0, at, GH_NEVER)), 0);
+            let threads = if sends_first {
+                [spawn(sends), spawn(receives)]
+            } else {
+                [spawn(receives), spawn(sends)]
+            };
+            join_all(threads);
+            assert_eq!(place.get(), 7);
+        }
+        channel.end();
+    });
+}
+
+#[test]
 fn a_channel_that_cannot_be_is_refused() {
     with_hub(|| {
         let mut raw = null_mut();

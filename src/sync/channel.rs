@@ -121,9 +121,10 @@ impl Channel {
             return Some(Err(Error::EPIPE));
         }
         if let Some(receiver) = self.receivers.claim_first(Outcome::Granted) {
-            // SAFETY: the receiver lent its place until it wakes, which only this call lets it.
+            // SAFETY: the receiver lent its place until it wakes, which only this call lets it. It may be
+            // the very place of the item.
             unsafe {
-                ptr::copy_nonoverlapping(item, place(receiver), self.size);
+                ptr::copy(item, place(receiver), self.size);
                 receiver.wake();
             }
             return Some(Ok(()));
@@ -160,7 +161,7 @@ impl Channel {
         if let Some(sender) = self.senders.claim_first(Outcome::Granted) {
             // SAFETY: as above.
             unsafe {
-                ptr::copy_nonoverlapping(place(sender), item, self.size);
+                ptr::copy(place(sender), item, self.size);
                 sender.wake();
             }
             return Some(Ok(()));
