@@ -337,6 +337,54 @@ fn freeing_one_while_its_function_runs_ends_the_waits_and_not_the_function() {
 }
 
 #[test]
+fn freeing_what_is_waited_for_ends_all_waits() {
+    /// Some wait here and some on another OS thread; all are told, and none is handed anything later.
+    fn ends_all_waits(wait: impl Fn(i64) -> i64 + Copy + Send + 'static, free: impl Fn() -> i64) {
+        let (begun, ended) = (Sem::new(0), Sem::new(0));
+        let wait_there = move || {
+            assert_eq!(begun.post(), 0);
+            assert_eq!(wait(GH_NEVER), -EIDRM);
+            assert_eq!(ended.post(), 0);
+        };
+        let here: Vec<_> = (0..3).map(|_| spawn(wait_there)).collect();
+        let there = std::thread::spawn(move || {
+            let threads: Vec<_> = (0..3).map(|_| spawn(wait_there)).collect();
+            // All of them wait before the one that says so last.
+            settle();
+            assert_eq!(begun.post(), 0);
+            join_all(threads);
+            assert_eq!(free_hub(), 0);
+        });
+        for _ in 0..7 {
+            assert_eq!(begun.wait(GH_NEVER), 0);
+        }
+        settle();
+        assert_eq!(free(), 0);
+        for _ in 0..6 {
+            assert_eq!(ended.wait(GH_NEVER), 0);
+        }
+        join_all(here);
+        there.join().expect("no assertion failed there");
+        assert_eq!((wait(PAST), free()), (-EINVAL, -EINVAL));
+        begun.end();
+        ended.end();
+    }
+
+    with_hub(|| {
+        let sem = Sem::new(0);
+        ends_all_waits(move |by| sem.wait(by), || sem.free());
+        for flags in [0, GH_EVENT_AUTO] {
+            let event = Event::new(flags);
+            ends_all_waits(move |by| event.wait(by), || event.free());
+        }
+        let barrier = Barrier::new(20);
+        ends_all_waits(move |by| barrier.wait(by), || barrier.free());
+        let group = WaitGroup::of(1);
+        ends_all_waits(move |by| group.wait(by), || group.free());
+    });
+}
+
+#[test]
 fn a_function_whose_os_thread_ended_is_called_by_the_next() {
     let _watchdog = watchdog();
     let (once, running) = (Once::new(), Sem::new(0));
