@@ -183,7 +183,7 @@ fn a_caller_that_was_cancelled_before_calls_nothing() {
 fn each_result_has_one_owner_whoever_comes_first() {
     let _alone = pool_alone();
     configure_pool(2, 4);
-    const CALLS: usize = 3000;
+    const CALLS: usize = 10_000;
     with_hub(|| {
         let released = Released::default();
         let (given, taken, failed) = (counter(), cell(0), cell(0));
