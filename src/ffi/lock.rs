@@ -180,7 +180,7 @@ pub unsafe extern "C" fn gh_rwlock_read(rwlock: *mut gh_rwlock, deadline: i64) -
 ///
 /// @param rwlock    (borrow) what gh_rwlock_new() made
 /// @param deadline  how long to wait
-/// @return 0; -EDEADLK if the caller holds it, also for reading: it gives that up first;
+/// @return 0; -EDEADLK if the caller holds it and would wait for itself, also for reading;
 ///         -EOWNERDEAD if a green thread that held it has ended, once the others have left it: it is
 ///         not taken then; -EINVAL for NULL, a handle that was freed, or of another kind;
 ///         -ETIMEDOUT; -ECANCELED; -EIDRM if it is freed meanwhile; GH_ENOTGREEN in a callback;

@@ -149,8 +149,7 @@ impl RwLock {
 pub(crate) fn lock(handle: usize, mode: Mode, deadline: Nanos) -> Result<()> {
     let (hub, thread) = super::caller()?;
     let mut lock = objects::open::<RwLock>(handle)?;
-    let reads = || lock.readers.times(thread.id) > 0;
-    if lock.writer == Some(thread.id) || (mode == Mode::Write && reads()) {
+    if lock.writer == Some(thread.id) {
         return Err(Error::EDEADLK);
     }
     if lock.broken {
@@ -164,6 +163,9 @@ pub(crate) fn lock(handle: usize, mode: Mode, deadline: Nanos) -> Result<()> {
         return Ok(());
     }
     super::check_deadline(hub, deadline)?;
+    if mode == Mode::Write && lock.readers.times(thread.id) > 0 {
+        return Err(Error::EDEADLK);
+    }
     let reason = super::lock_reason(hub, handle, lock.somebody());
     let how = (reason, mode as usize);
     // A writer that gives up may have been all that kept the readers behind it.

@@ -109,10 +109,13 @@ void readers_share_and_writers_do_not() {
   greenhub::shared_mutex shared;
   std::shared_lock reader(shared);
   auto second = greenhub::spawn([&shared] {
-    const std::shared_lock lock(shared);
+    std::shared_lock lock(shared);
+    CHECK_EQ(shared.lock(std::nothrow).code(), -EDEADLK);
+    lock.unlock();
     CHECK(!shared.try_lock());
     CHECK(!shared.try_lock_for(1ms));
     CHECK_EQ(shared.lock(std::nothrow, 1ms).code(), -ETIMEDOUT);
+    CHECK_EQ(shared.unlock(std::nothrow).code(), -EPERM);
   });
   second.join();
   reader.unlock();
