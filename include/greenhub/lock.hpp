@@ -298,7 +298,7 @@ class shared_mutex : public handle<gh_rwlock, gh_rwlock_free> {
   /** As unlock_shared(), with a code instead of an exception. */
   result<void> unlock_shared(std::nothrow_t) noexcept { return unlock(std::nothrow); }
 
-  /** Takes a lock whose writer has ended, for writing: as basic_mutex::recover(). */
+  /** Takes a lock whose holder has ended, for writing: as basic_mutex::recover(). */
   result<void> recover() noexcept { return detail::done(gh_rwlock_recover(native_handle())); }
 };
 
