@@ -374,6 +374,50 @@ handlers = []
 atexit.register(lambda: [handler() for handler in handlers])
 """
 
+#: OS threads ask for the interpreter's lock, and get it when their thread states are gone already: the main thread lets
+#: it go in a destructor, and is not on the processor until they have had it. Memory that was freed is filled, so that
+#: CPython itself crashes here with OS threads that have no hub (3.9 to 3.12).
+LATE = """
+import atexit, ctypes
+# Called last, and from C: so whoever has asked for the lock meanwhile does not get it before all is over.
+atexit.register(ctypes.PyDLL(None).usleep, 12000)
+import os, threading, time
+import greenhub
+from greenhub._threads import start_os_thread
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+os.setpriority(os.PRIO_PROCESS, 0, 19)
+local, begun, forever = threading.local(), [], threading.Lock()
+forever.acquire()
+
+class Late:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.001)
+
+def has_a_destructor():
+    local.late = Late()
+    begun.append(1)
+    forever.acquire()
+
+def computes():
+    greenhub.sleep(0)
+    begun.append(1)
+    while True:
+        sum(range(1000))
+
+# The states of those that began last go first.
+start_os_thread(has_a_destructor, ())
+while len(begun) < 1:
+    greenhub.sleep(0.001)
+for _ in range(2):
+    start_os_thread(COMPUTES, ())
+while len(begun) < 3:
+    greenhub.sleep(0.001)
+"""
+
+#: What the OS threads run: Python on the OS thread's own stack, or on a green thread's.
+COMPUTE = ["computes", "lambda: greenhub.spawn(computes).wait()"]
+
 
 class Exits(unittest.TestCase):
     def check(self, head, endings, *options):
@@ -395,6 +439,17 @@ class Exits(unittest.TestCase):
 
     def test_with_main_code_as_a_green_thread(self):
         self.check(LIVE + PATCHED, most({**ENDINGS, **PATCHED_ENDINGS}), "-m", "greenhub")
+
+    def test_with_os_threads_that_get_the_lock_when_their_states_are_gone(self):
+        for options in [("-X", "dev"), ("-X", "dev", "-m", "greenhub")]:
+            programs = [
+                Program("late", LATE.replace("COMPUTES", code), options)
+                for code in COMPUTE
+                for _ in range(5)
+            ]
+            for outcome in run_all(programs):
+                with self.subTest(options=options):
+                    self.assertEqual((outcome.status, outcome.out), (0, ""), outcome.err)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ impl Families {
     /// Where a language runtime's code can be left when its time is over: as `IDENTITY`.
     pub(crate) const SLICES: Families = Families(1 << 12);
 
+    /// By what a runtime's lock is waited for: of interest to both.
+    pub(crate) const HOST_WAITS: Families = Families(Families::HOST_END.0 | Families::SLICES.0);
+
     /// Whoever waits for descriptors must hear of their close.
     pub(crate) const TRACKING: Families =
         Families(Families::WAIT.0 | Families::STREAM.0 | Families::CONNECTION.0);

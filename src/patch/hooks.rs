@@ -307,7 +307,7 @@ hooks! {
     HOST_END {
         every pthread_exit(value: *mut c_void) -> ! = end_of_host::pthread_exit;
     }
-    SLICES {
+    HOST_WAITS {
         every pthread_cond_wait(condition: *mut pthread_cond_t, mutex: *mut pthread_mutex_t) -> c_int = slices::pthread_cond_wait;
         every pthread_cond_timedwait(condition: *mut pthread_cond_t, mutex: *mut pthread_mutex_t, time: *const timespec) -> c_int = slices::pthread_cond_timedwait;
     }

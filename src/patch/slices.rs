@@ -7,7 +7,7 @@
 //! there, as they would in any wait with the lock let go.
 
 use super::caller::{self, Caller};
-use super::hooks::originals;
+use super::end_of_host;
 use crate::hub;
 use crate::sys::futex;
 use libc::{pthread_cond_t, pthread_mutex_t, timespec};
@@ -75,7 +75,7 @@ pub(super) unsafe fn pthread_cond_timedwait(
         return libc::ETIMEDOUT;
     }
     // SAFETY: the caller vouches for all three.
-    let outcome = unsafe { originals::pthread_cond_timedwait(condition, mutex, time) };
+    let outcome = unsafe { end_of_host::timed_wait(condition, mutex, time) };
     if haste == Haste::Asked && outcome == 0 {
         // Given up: if it were taken before that one comes to its wait, there would be none.
         futex::wait(&REQUEST, ASKED, PATIENCE);
@@ -95,7 +95,7 @@ pub(super) unsafe fn pthread_cond_wait(
     }
     // Whoever asked for the lock comes first: it may be another OS thread's Python.
     // SAFETY: the caller vouches for both.
-    let outcome = unsafe { originals::pthread_cond_wait(condition, mutex) };
+    let outcome = unsafe { end_of_host::wait(condition, mutex) };
     match caller::caller() {
         // SAFETY: as above; the mutex is held again.
         Some(caller) if caller.hub.slice_is_over() => unsafe { leave(caller, mutex) },
