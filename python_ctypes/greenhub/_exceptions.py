@@ -43,6 +43,9 @@ def from_throw_args(args: tuple[Any, ...]) -> BaseException:
             error = kind(*value) if isinstance(value, tuple) else kind(value)
     else:
         raise TypeError("exceptions must be classes or instances, not %r" % (kind,))
+    # By its own type: a mock says otherwise, and a class may make whatever it likes.
+    if not issubclass(type(error), BaseException):
+        raise TypeError("exceptions must be classes or instances, not %r" % (error,))
     if traceback is None:
         return error
     if not isinstance(traceback, TracebackType):

@@ -374,12 +374,13 @@ handlers = []
 atexit.register(lambda: [handler() for handler in handlers])
 """
 
-#: OS threads ask for the interpreter's lock, and get it when their thread states are gone already: the main thread lets
-#: it go in a destructor, and is not on the processor until they have had it. Memory that was freed is filled, so that
-#: CPython itself crashes here with OS threads that have no hub (3.9 to 3.12).
+#: OS threads ask for the interpreter's lock, and get it when their thread states are gone already:
+#: the main thread lets it go in a destructor, and is not on the processor until they have had it.
+#: Memory that was freed is filled, so that CPython itself crashes here with OS threads that have no
+#: hub (seen on 3.9, 3.10 and 3.12).
 LATE = """
 import atexit, ctypes
-# Called last, and from C: so whoever has asked for the lock meanwhile does not get it before all is over.
+# Called last, and from C: who has asked for the lock meanwhile does not get it before all is over.
 atexit.register(ctypes.PyDLL(None).usleep, 12000)
 import os, threading, time
 import greenhub

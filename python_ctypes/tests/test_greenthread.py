@@ -20,6 +20,17 @@ from greenhub.greenthread import (
 )
 
 
+class Poser:
+    """What `isinstance` takes for something else, as it does a mock."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    @property
+    def __class__(self):
+        return self.kind
+
+
 class Oops(Exception):
     """Raised by the tests' own threads."""
 
@@ -258,11 +269,19 @@ class Killing(unittest.TestCase):
 
     def test_kill_refuses_what_is_no_exception(self):
         thread = spawn(sleep, 60)
-        for args in (("text",), (int,), (Oops(), Oops()), (Oops, None, "no traceback")):
+        wrong = [("text",), (int,), (Oops(), Oops()), (Oops, None, "no traceback")]
+        for args in [*wrong, (Poser(Oops),)]:
             with self.assertRaises(TypeError):
                 thread.kill(*args)
         self.assertFalse(thread.dead)
         thread.kill()
+
+    def test_what_only_says_that_it_is_one_is_no_tuple_and_no_dict(self):
+        for args, kwargs in ((Poser(tuple), None), ((), Poser(dict))):
+            with self.assertRaises(TypeError):
+                GreenThread._start(len, args, kwargs)
+            with self.assertRaises(TypeError):
+                _core.spawn(None, len, args, kwargs)
 
     def test_one_killed_before_its_start_never_runs(self):
         said = []

@@ -264,6 +264,12 @@ class Streams(unittest.TestCase):
             self.mine.recv("9")
         with self.assertRaises(ValueError):
             self.mine.recv(-1)
+        for size in (1 << 62, (1 << 63) - 1):
+            with self.assertRaises((MemoryError, OverflowError)) as mine:
+                self.mine.recv(size)
+            with self.assertRaises(type(mine.exception)) as usual:
+                standard.socket.recv(self.mine, size)
+            self.assertEqual(str(mine.exception), str(usual.exception))
         with self.assertRaises(ValueError):
             self.mine.recv_into(bytearray(1), 2)
         with self.assertRaises(TypeError):

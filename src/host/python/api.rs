@@ -127,7 +127,6 @@ api! {
         int_as = c"PyLong_AsUnsignedLongLong": fn(*mut Object) -> c_ulonglong;
         size_as = c"PyLong_AsLongLong": fn(*mut Object) -> c_longlong;
         float_as = c"PyFloat_AsDouble": fn(*mut Object) -> f64;
-        is_instance = c"PyObject_IsInstance": fn(*mut Object, *mut Object) -> c_int;
         type_of = c"PyObject_Type": fn(*mut Object) -> *mut Object;
         is_callable = c"PyCallable_Check": fn(*mut Object) -> c_int;
         error_occurred = c"PyErr_Occurred": fn() -> *mut Object;

@@ -98,6 +98,9 @@ unsafe fn socket_call(
         Ok(count) => Ok(count),
         // SAFETY: as above.
         Err(Error::ETIMEDOUT) if !own.get() => Err(unsafe { time_is_over(api) }),
+        // There is no object for what would come, which is raised already: it may be too large for one at all.
+        // SAFETY: as above.
+        Err(Error::ENOMEM) if !unsafe { (api.error_occurred)() }.is_null() => Err(Raised),
         // SAFETY: as above.
         Err(error) => Err(unsafe { waits::raise(api, error) }),
     }
