@@ -97,9 +97,11 @@ static bool plan_writing(world *w, int which, size_t length) {
     p->length = 0;
     return true;
   }
-  if (raw_is_socket(fd) && raw_timeout(fd, SO_SNDTIMEO) > 0 && raw_timeout(fd, SO_SNDTIMEO) < 100000 &&
-      c->kind != TCP)
-    return true;
+  if (raw_is_socket(fd) && raw_timeout(fd, SO_SNDTIMEO) > 0 && raw_timeout(fd, SO_SNDTIMEO) < 100000) {
+    if (c->kind != TCP) return true;
+    /* How much TCP takes without a peer depends on the moment, and whether a peer takes the rest in time, too. */
+    if (c->peer >= 0 && w->channel[c->peer].unread + (int64_t)length > 3000) return false;
+  }
   int peer = end_of(w, c->peer, false), alone = end_of(w, c->peer, true);
   if (peer < 0) return is_stream(c->kind) || c->kind == PACKETS || c->kind == UDP;
   p->fd = w->ends[peer].fd;
