@@ -1,7 +1,9 @@
 /* How requests grow with the hubs of a group: echo over loopback TCP, served by gh_group_serve, asked by
- * green threads of the same group, so that each core has as much of the one as of the other.
+ * green threads of the same group, so that each core has as much of the one as of the other. With OWN each
+ * of these asks the hub that it runs on, and no byte goes from core to core: else what grows with the hubs is
+ * also what the kernel does for that, which a load from outside would spare it.
  *
- * group_green HUBS CONNECTIONS WINDOW_MS: prints one line of JSON. */
+ * group_green HUBS CONNECTIONS WINDOW_MS OWN: prints one line of JSON. OWN is 0 or 1. */
 #define _GNU_SOURCE
 #include "bench.h"
 
@@ -12,6 +14,7 @@
 
 struct client {
     int port;
+    int own;
     volatile int *stop;
     long requests;
 };
@@ -25,22 +28,46 @@ static void must(int64_t result, const char *what)
 static void serve(int fd, void *arg)
 {
     char buffer[4096];
+    gh_hub *hub = gh_hub_current();
     ssize_t received;
 
     (void)arg;
+    /* Who is served has gone to another hub's listener, perhaps. */
+    if (gh_send_all(fd, &hub, sizeof hub, 0, NULL, GH_NEVER) < 0) {
+        gh_close(fd);
+        return;
+    }
     while ((received = gh_recv(fd, buffer, sizeof buffer, 0, GH_NEVER)) > 0)
         if (gh_send_all(fd, buffer, (size_t)received, 0, NULL, GH_NEVER) < 0)
             break;
     gh_close(fd);
 }
 
+/* The kernel spreads connections over the listeners: one of some tries comes to the asker's own hub. */
+static int connect_to_server(const struct client *client)
+{
+    int tries;
+
+    for (tries = 0; tries < 200; tries++) {
+        gh_hub *hub;
+        int fd = gh_tcp_connect("127.0.0.1", client->port, gh_after_ms(10000));
+
+        must(fd, "gh_tcp_connect");
+        must(gh_recv_exact(fd, &hub, sizeof hub, 0, NULL, GH_NEVER), "gh_recv_exact");
+        if (!client->own || hub == gh_hub_current())
+            return fd;
+        gh_close(fd);
+    }
+    bench_die("no connection comes to its own hub", 0);
+    return -1;
+}
+
 static void *ask(void *arg)
 {
     struct client *client = arg;
     char said[MESSAGE], heard[MESSAGE];
-    int fd = gh_tcp_connect("127.0.0.1", client->port, gh_after_ms(10000));
+    int fd = connect_to_server(client);
 
-    must(fd, "gh_tcp_connect");
     while (!*client->stop) {
         memset(said, (int)client->requests, sizeof said);
         must(gh_send_all(fd, said, sizeof said, 0, NULL, GH_NEVER), "gh_send_all");
@@ -63,7 +90,7 @@ int main(int argc, char **argv)
     struct client *clients = calloc((size_t)connections, sizeof *clients);
     gh_thread *threads = calloc((size_t)connections, sizeof *threads);
     int64_t begin, end;
-    int port;
+    int port, own = bench_arg(argc, argv, 4, "OWN") != 0;
 
     bench_check(clients != NULL && threads != NULL, "calloc");
     alarm((unsigned)(window / 1000) + 60);
@@ -75,6 +102,7 @@ int main(int argc, char **argv)
     must(port, "gh_group_serve");
     for (k = 0; k < connections; k++) {
         clients[k].port = port;
+        clients[k].own = own;
         clients[k].stop = &stop;
         must(gh_group_spawn(group, &threads[k], NULL, ask, &clients[k], GH_NEVER),
              "gh_group_spawn");
